@@ -1,0 +1,250 @@
+"""What a scenario may say: the typed, frozen shape of a scenario file.
+
+The attribute docs here are the manual's text and the JSON Schema that editors use. Quantities carry their units
+(`allocopt.units`); inside, money is GBP million, rates are fractions, distances km. Nothing here reads a file:
+`allocopt.scenario` does that and gives every value its mark. Imports `units` alone.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from allocopt.units import Money, Rate, Seconds, TableUnit
+
+
+class Frozen(BaseModel):
+    """Frozen, and any key that is not declared is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
+
+
+class Sourced(Frozen):
+    """A block that says where its numbers come from."""
+
+    source: str | None = None
+    """Where the numbers come from: printed by `show`, kept in run.json and in the assumptions log."""
+    why: str | None = None
+    """Why this choice was made."""
+
+
+def _as_value(given: Any) -> Any:
+    return {"value": given} if isinstance(given, str | int | float) else given
+
+
+def _year_text(given: Any) -> Any:
+    return str(given) if isinstance(given, int) else given
+
+
+Year = Annotated[str, BeforeValidator(_year_text)]
+
+
+class Pot(Sourced):
+    """The money to be allocated."""
+
+    value: Money | dict[Year, Money]
+    """The pot (quantum): an amount, or one amount a year."""
+
+
+class PlaceColumns(Frozen):
+    """Which column of the places table holds what."""
+
+    population: str | None = None
+    """Registered people: weights, per-head figures, list-size noise."""
+    previous_population: str | None = None
+    """Registered people a year before: rules about population growth."""
+    latitude: str | None = None
+    longitude: str | None = None
+    imd: str | None = None
+    """Index of Multiple Deprivation score, higher is more deprived."""
+    area: str | None = None
+    """The larger area a place lies in: tables, area rules."""
+    region: str | None = None
+    """The region a place lies in: tables."""
+
+
+class Missing(Sourced):
+    """What to do where a column has no value: said by the scenario, never guessed."""
+
+    treat: Literal["own_group"]
+    """`own_group`: places without the value form a group 'not known' of their own in every table and take no
+    gradient that depends on it."""
+
+
+class SmallLists(Sourced):
+    """What to do with places below a population."""
+
+    under: float
+    """People."""
+    treat: Literal["keep", "leave_out"]
+    """`keep`: they stay and are counted in the warnings; `leave_out`: they and their targets leave the run."""
+
+
+class Places(Sourced):
+    """The places that receive an allocation: one row each."""
+
+    table: str
+    """CSV or Parquet file, relative to the scenario file that states it."""
+    key: str
+    """Column with the place code: unique, never empty."""
+    name: str | None = None
+    """Column with the place name."""
+    columns: PlaceColumns = PlaceColumns()
+    missing: dict[str, Missing] = Field(default_factory=dict)
+    """For a role such as `imd`: what to do where the column is empty. Without it an empty value is an error."""
+    small_lists: SmallLists | None = None
+    only: dict[str, str | list[str]] = Field(default_factory=dict)
+    """Keep only the places whose column has one of these values."""
+
+
+class Shared(Frozen):
+    """How a larger body's money is shared among its places."""
+
+    within: str
+    """Column of the places table that names the larger body (it matches `key` of the money's table)."""
+    by: str
+    """`target`, or a column of the places table: shares are in proportion to it."""
+
+
+class FollowsActivity(Frozen):
+    """A baseline that follows past activity: target x (1 + persistent effect), rescaled to the same total."""
+
+    beyond: Rate
+    """The distance from fair share that `share_beyond` refers to."""
+    share_beyond: Rate
+    """The share of places farther than `beyond` from fair share: the size of the effect is calibrated to it."""
+    seed: int
+    total: Money | None = None
+    """The baseline total; without it, the pot of the first year."""
+
+
+class Baseline(Sourced):
+    """What each place gets today: last year's recurrent allocation."""
+
+    table: str | None = None
+    key: str | None = None
+    """Column with the code in that table; without it, the key of the places table."""
+    column: str | None = None
+    unit: TableUnit | None = None
+    shared: Shared | None = None
+    follows_activity: FollowsActivity | None = None
+
+
+class Spend(Sourced):
+    """What each place is expected to spend: a column of a table, or a model (then every output says so)."""
+
+    table: str | None = None
+    key: str | None = None
+    column: str | None = None
+    unit: TableUnit | None = None
+    modelled: bool | None = None
+    """For a table: true when its figures are modelled rather than recorded."""
+    risk_model: Literal["england_practices"] | None = None
+    seed: int | None = None
+    area: str | None = None
+    """Column whose value names the area that shares a shock; `ccg_code` unless said."""
+    kappa: float | None = Field(default=None, ge=0)
+    """Unpredictable cost of a person as a multiple of mean cost: a list of n has sd kappa / sqrt(n)."""
+    area_sd: Annotated[Rate, AfterValidator(lambda value: _not_negative(value))] | None = None
+    persistent_sd: Annotated[Rate, AfterValidator(lambda value: _not_negative(value))] | None = None
+    heavy_sd: Annotated[Rate, AfterValidator(lambda value: _not_negative(value))] | None = None
+    heavy_share: Annotated[Rate, AfterValidator(lambda value: _probability(value))] | None = None
+    gradient_poorest: Rate | None = None
+    gradient_richest: Rate | None = None
+    national_shift: Rate | None = None
+
+
+def _not_negative(value: float) -> float:
+    if value < 0:
+        raise ValueError(f"a standard deviation cannot be negative: {value * 100:g}%")
+    return value
+
+
+def _probability(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError(f"a share lies between 0% and 100%: {value * 100:g}%")
+    return value
+
+
+class InputTables(Frozen):
+    """The tables of a run, joined on place code exactly in both directions."""
+
+    places: Places
+    baseline: Baseline
+    spend: Spend | None = None
+    """Without it the run has no deficits, and objectives that need spend are refused."""
+
+
+class Component(Sourced):
+    """One component of the needs formula.
+
+    A need-based component has `share` and `need` (and `times`): place p gets
+    share x n_p / sum of n, n_p = need_p x the product of its indices. A cost component has `amount`
+    (and `less`, `unit`): money that comes off the pot first and goes to the place that has the cost.
+    """
+
+    share: Rate | None = None
+    """Its share of the pot that is left after the amounts; the shares sum to 100%."""
+    need: str | dict[str, Rate] | None = None
+    """Column with weighted population, or several columns with their weights (each column is used as it stands)."""
+    times: list[str] = Field(default_factory=list)
+    """Index columns that multiply the need, such as the market forces factor."""
+    amount: str | None = None
+    """Column with money."""
+    less: str | None = None
+    """Column to take from `amount`."""
+    unit: TableUnit | None = None
+
+
+class RuleSetting(Sourced):
+    """A rule that is on, with its parameters (the keywords of the rule's function)."""
+
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class ObjectiveSetting(Sourced):
+    """An objective, with its parameters."""
+
+    name: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Report(Frozen):
+    """Which tables a run shows."""
+
+    compare_with: Literal["uniform_growth"] = "uniform_growth"
+    """What gains and losses are measured against."""
+    group_by: list[str] = Field(default_factory=lambda: ["region", "area", "imd_fifth", "need_decile"])
+    """`region`, `area`, `imd_fifth`, `need_decile`, or any column of the places table."""
+
+
+class Solver(Frozen):
+    """How hard to try."""
+
+    time_limit: Seconds = 600.0
+    gap: Rate = 1e-6
+    """The proof that is asked for: |value - bound| / |value|."""
+    slack: Rate = 1e-4
+    """What a finished stage leaves to the next, as a share of its value."""
+    slack_at_least: Money = 1e-3
+    """The least slack of a money objective."""
+
+
+class Scenario(Frozen):
+    """A whole scenario, after inheritance, `--set` and validation."""
+
+    format: Literal[1]
+    name: str
+    why: str | None = None
+    source: str | None = None
+    model: list[str]
+    """One model or a list: each starts from the result of the one before."""
+    years: list[Year]
+    pot: Annotated[Pot, BeforeValidator(_as_value)]
+    inputs: InputTables
+    formula: dict[str, Component]
+    rules: dict[str, RuleSetting] = Field(default_factory=dict)
+    objectives: list[ObjectiveSetting] = Field(default_factory=list)
+    report: Report = Report()
+    solver: Solver = Solver()
