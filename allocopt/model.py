@@ -1,0 +1,242 @@
+"""Rule, Objective and Model: the idiom in which the mathematics is written once.
+
+A rule is one function. Its signature is the scenario's schema, its docstring the sentence a policy officer would say, its
+decorator the equation, unit and source; the function's body is the inequality. From that one function come the Pyomo
+component, the YAML key, the manual page, the report row and the diagnosis.
+
+Imports `settings`, `units`, `errors` and `shipped`; never Pyomo, so that reading a scenario stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, Literal, get_args, get_type_hints
+
+from pydantic import Field, TypeAdapter
+
+from allocopt.errors import Problem, ScenarioFault
+from allocopt.settings import Frozen
+from allocopt.shipped import shipped
+from allocopt.units import Rate, Unit, write_rate
+
+Index = Literal["places", "year", "path"]
+
+
+class Taper(Frozen):
+    """How a growth limit fades as a place lies farther above its target: a continuous piecewise-linear function.
+
+    Full up to `from`, straight line to `end` at `to`, constant beyond; the argument is the opening distance from target.
+    """
+
+    start: Rate = Field(alias="from")
+    """Opening distance from target up to which the limit is full."""
+    to: Rate
+    """Opening distance from target from which the limit is `end`."""
+    end: Rate = 0.0
+    """The growth that the limit implies at `to` and beyond."""
+
+    def at(self, growth: float, distance: float) -> float:
+        """The tapered growth at an opening distance from target (all fractions)."""
+        way = min(1.0, max(0.0, (distance - self.start) / (self.to - self.start)))
+        return growth + (self.end - growth) * way
+
+    def __str__(self) -> str:
+        return f"{{from: {write_rate(self.start)}, to: {write_rate(self.to)}, end: {write_rate(self.end)}}}"
+
+
+def tapered(growth: float, taper: Taper | None, distance: float) -> float:
+    """A growth limit after its taper, if it has one."""
+    return growth if taper is None else taper.at(growth, distance)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One keyword of a rule or an objective."""
+
+    name: str
+    annotation: Any
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+    @cached_property
+    def unit(self) -> Unit | None:
+        """The unit in which it is written, when it has one."""
+        found = [part for part in _flatten(self.annotation) if isinstance(part, Unit)]
+        return found[0] if found else None
+
+    @property
+    def by_year(self) -> bool:
+        """True when a map from year to value is accepted as well."""
+        return self.unit is not None
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.annotation)
+
+    def read(self, value: Any) -> Any:
+        """The value inside the engine; raises pydantic's ValidationError."""
+        return self.adapter.validate_python(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        """What editors check."""
+        return self.adapter.json_schema()
+
+    def write(self, value: Any) -> str:
+        """The value as a scenario would say it."""
+        if isinstance(value, Mapping):
+            return "{" + ", ".join(f"{key}: {self.write(one)}" for key, one in value.items()) + "}"
+        if value is None:
+            return "none"
+        return self.unit.write(value) if self.unit and isinstance(value, int | float) else str(value)
+
+
+def _flatten(annotation: Any) -> list[Any]:
+    parts = list(getattr(annotation, "__metadata__", ()))
+    for one in get_args(annotation):
+        parts += _flatten(one)
+    return parts
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
+    hints = get_type_hints(function, include_extras=True)
+    keywords = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    return {p.name: Parameter(p.name, hints[p.name], p.default) for p in keywords}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What rules and objectives share: a function that is its own documentation."""
+
+    write: Callable[..., Any]
+    unit: str
+    equation: str
+    source: str
+
+    @property
+    def name(self) -> str:
+        return self.write.__name__
+
+    @property
+    def sentence(self) -> str:
+        """The docstring: what a policy officer would say."""
+        return inspect.getdoc(self.write) or ""
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        return _parameters(self.write)
+
+
+@dataclass(frozen=True)
+class Rule(_Part):
+    """Something an allocation must obey.
+
+    `index` says what the function is asked for: each place of each year ("places", called with m, p), each year ("year",
+    called with m) or once for all years ("path", called with the views of all years). `relax` names the parameter
+    whose change eases the rule, and the direction; `hard` rules are never offered as a cure.
+    """
+
+    index: Index = "places"
+    relax: tuple[str, Literal["up", "down"]] | None = None
+    hard: bool = False
+
+
+@dataclass(frozen=True)
+class Objective(_Part):
+    """Something to make small (or large), in its turn. Indexed like a rule: "year" objectives are summed over years."""
+
+    index: Index = "year"
+    sense: Literal["minimise", "maximise"] = "minimise"
+    needs_spend: bool = False
+
+    @property
+    def is_money(self) -> bool:
+        return self.unit == "GBP m"
+
+
+def rule(
+    *,
+    unit: str,
+    equation: str,
+    source: str,
+    index: Index = "places",
+    relax: tuple[str, Literal["up", "down"]] | None = None,
+    hard: bool = False,
+) -> Callable[[Callable[..., Any]], Rule]:
+    """Make a function a rule: its keyword-only arguments are the rule's parameters."""
+
+    def declare(function: Callable[..., Any]) -> Rule:
+        return Rule(function, unit, equation, source, index, relax, hard)
+
+    return declare
+
+
+def objective(
+    *,
+    unit: str,
+    equation: str,
+    source: str,
+    index: Index = "year",
+    sense: Literal["minimise", "maximise"] = "minimise",
+    needs_spend: bool = False,
+) -> Callable[[Callable[..., Any]], Objective]:
+    """Make a function an objective: it returns the expression to make small (or large)."""
+
+    def declare(function: Callable[..., Any]) -> Objective:
+        return Objective(function, unit, equation, source, index, sense, needs_spend)
+
+    return declare
+
+
+@dataclass(frozen=True)
+class Model:
+    """A programme: the rules that always hold, the rules a scenario may switch on, the objectives it may list."""
+
+    rules: Sequence[Rule]
+    objectives: Sequence[Objective]
+    always: Sequence[Rule] = ()
+    kind: Literal["allocation", "grouping"] = "allocation"
+    name: str = field(default="", compare=False)
+    text: str = field(default="", compare=False)
+
+    def rule(self, name: str) -> Rule:
+        """The rule of that name, whether it always holds or not."""
+        return next(rule for rule in (*self.always, *self.rules) if rule.name == name)
+
+    def objective(self, name: str) -> Objective:
+        """The objective of that name."""
+        return next(one for one in self.objectives if one.name == name)
+
+
+def model_names() -> list[str]:
+    """The models that are shipped, sorted."""
+    return sorted(path.stem for path in shipped("models").glob("*.py"))
+
+
+@lru_cache
+def load_model(name: str) -> Model:
+    """The model of that name, from its file in `models/`.
+
+    A scenario may only name a model, never give a path, so that a scenario file received by e-mail is safe.
+    Raises ScenarioFault for a name that is not [a-z_]+ or not there.
+    """
+    if not re.fullmatch(r"[a-z_]+", name) or name not in model_names():
+        raise ScenarioFault(f"there is no model '{name}'", (_unknown_model(name),))
+    spec = importlib.util.spec_from_file_location(f"allocopt_model_{name}", shipped("models") / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    given: Model = module.MODEL
+    return Model(given.rules, given.objectives, given.always, given.kind, name, inspect.getdoc(module) or "")
+
+
+def _unknown_model(name: str) -> Problem:
+    names = ", ".join(model_names())
+    return Problem(f"there is no model '{name}'", f"name one of {names}; a model is named, never given as a path", "model")

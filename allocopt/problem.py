@@ -1,0 +1,253 @@
+"""From a situation and the rules that are on to one Pyomo model, built once.
+
+`Situation` holds the numbers that places bring; `YearView` is the `m` that every rule and objective reads. In a joint path over
+years the baseline of a year is the allocation of the year before, so it is decided too; the arguments of tapers and conditions
+(`opening_dft`) stay data: the base-year allocation rolled forward uniformly, against that year's targets.
+Imports `model`, `settings` and `errors`.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyomo.environ as pyo
+
+from allocopt.errors import Infeasible
+from allocopt.model import Model, Objective, Rule
+from allocopt.settings import ObjectiveSetting, RuleSetting
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the places bring, as arrays: n places (sorted by code), T years; money in GBP million."""
+
+    places: tuple[str, ...]
+    years: tuple[str, ...]
+    pot: Array
+    """(T,)"""
+    baseline: Array
+    """(n,)"""
+    target: Array
+    """(n, T); each column sums to the year's pot"""
+    population: Array
+    """(n, T) people"""
+    previous_population: Array | None = None
+    """(n, T) people, a year before each year"""
+    spend: Array | None = None
+    """(n, T) expected spend"""
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns that rules may name: column -> value per place"""
+
+    @property
+    def share(self) -> Array:
+        """Target shares, (n, T)."""
+        return self.target / self.pot
+
+    @property
+    def opening_dft(self) -> Array:
+        """Opening distance from target as a fraction, (n, T), the baseline rolled forward uniformly."""
+        result: Array = (self.baseline / self.baseline.sum())[:, None] / self.share - 1.0
+        return result
+
+
+class YearView:
+    """One year as the rules see it: dictionaries by place code, and the variables to be decided."""
+
+    def __init__(self, *, problem: _Builder, step: int, previous: YearView | None) -> None:
+        situation = problem.situation
+        self.year = situation.years[step]
+        self.step = step + 1
+        self.years = situation.years
+        self.places = situation.places
+        self.pot = float(situation.pot[step])
+        self.total_baseline = float(situation.baseline.sum()) if step == 0 else float(situation.pot[step - 1])
+        self.allocation: dict[str, Any] = problem.allocation(self.year)
+        self.baseline: dict[str, Any] = by_place(situation, situation.baseline) if previous is None else previous.allocation
+        self.base_year: dict[str, float] = by_place(situation, situation.baseline)
+        self.target = by_place(situation, situation.target[:, step])
+        self.opening_dft = by_place(situation, situation.opening_dft[:, step])
+        self.population = by_place(situation, situation.population[:, step])
+        self.previous_population = _optional(situation, situation.previous_population, step)
+        self.spend = _optional(situation, situation.spend, step)
+        self.groups = {name: dict(zip(self.places, column, strict=True)) for name, column in situation.groups.items()}
+        growth = self.pot / self.total_baseline
+        self.uniform: dict[str, Any] = {p: growth * self.baseline[p] for p in self.places}
+        self._problem = problem
+
+    def positive_part(
+        self, name: str, excess: Mapping[str, Any], most: Mapping[str, float] | float
+    ) -> dict[str, Any]:
+        """Variables y_p with 0 <= y_p <= most_p and y_p >= excess_p; the same name gives the same variables."""
+        return self._problem.positive_part(name, self.year, excess, most)
+
+    def variable(self, name: str, *, least: float, most: float) -> Any:
+        """One bounded variable of the whole programme; the same name gives the same variable."""
+        return self._problem.variable(name, least, most)
+
+    def require(self, name: str, key: str, expression: Any) -> None:
+        """A row that belongs to a definition (not to a rule), named `name[key,year]`."""
+        self._problem.require(name, (key, self.year), expression)
+
+
+def by_place(situation: Situation, values: Array) -> dict[str, float]:
+    """One value a place as a plain dictionary of Python floats (quick to read from a rule)."""
+    return dict(zip(situation.places, values.tolist(), strict=True))
+
+
+def _optional(situation: Situation, values: Array | None, step: int) -> dict[str, float]:
+    return {} if values is None else by_place(situation, values[:, step])
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A built programme: the Pyomo model and what its parts mean."""
+
+    pyomo: Any
+    situation: Situation
+    rules: Mapping[str, Rule]
+    settings: Mapping[str, RuleSetting]
+    objectives: tuple[tuple[Objective, ObjectiveSetting], ...]
+
+
+class _Builder:
+    """Fills one Pyomo model; lives only inside `build`."""
+
+    def __init__(self, situation: Situation) -> None:
+        self.situation = situation
+        self.model = pyo.ConcreteModel()
+        self.model.allocation = pyo.Var(situation.places, situation.years, bounds=self._allocation_bounds)
+        self._definitions: dict[str, Any] = {}
+        self._parts: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def _allocation_bounds(self, _model: Any, _place: str, year: str) -> tuple[float, float]:
+        return 0.0, float(self.situation.pot[self.situation.years.index(year)])
+
+    def allocation(self, year: str) -> dict[str, Any]:
+        variables = self.model.allocation
+        return {p: variables[p, year] for p in self.situation.places}
+
+    def positive_part(
+        self, name: str, year: str, excess: Mapping[str, Any], most: Mapping[str, float] | float
+    ) -> dict[str, Any]:
+        if (name, year) not in self._parts:
+            self._parts[name, year] = self._new_part(name, year, excess, most)
+        return self._parts[name, year]
+
+    def _new_part(
+        self, name: str, year: str, excess: Mapping[str, Any], most: Mapping[str, float] | float
+    ) -> dict[str, Any]:
+        variables = self._component(name, pyo.Var(pyo.Any, dense=False))
+        made = {}
+        for p, expression in excess.items():
+            variable = variables.add((p, year))
+            variable.setlb(0.0)
+            variable.setub(most if isinstance(most, float) else most[p])
+            made[p] = variable
+            self.require(f"{name}_definition", (p, year), variable >= expression)
+        return made
+
+    def variable(self, name: str, least: float, most: float) -> Any:
+        if not hasattr(self.model, name):
+            self.model.add_component(name, pyo.Var(bounds=(least, most)))
+        return getattr(self.model, name)
+
+    def require(self, name: str, key: tuple[str, ...], expression: Any) -> None:
+        self._component(name, pyo.Constraint(pyo.Any)).add(key, expression)
+
+    def _component(self, name: str, fresh: Any) -> Any:
+        if name not in self._definitions:
+            self.model.add_component(name, fresh)
+            self._definitions[name] = fresh
+        return self._definitions[name]
+
+    def views(self) -> list[YearView]:
+        made: list[YearView] = []
+        for step in range(len(self.situation.years)):
+            made.append(YearView(problem=self, step=step, previous=made[-1] if made else None))
+        return made
+
+    def add_rule(self, rule: Rule, parameters: Mapping[str, Any], views: Sequence[YearView]) -> None:
+        component = pyo.Constraint(pyo.Any)
+        self.model.add_component(rule.name, component)
+        for key, expression in _rows(rule, parameters, views):
+            if expression is None or expression is True:
+                continue
+            if expression is False:
+                raise Infeasible(f"rule {rule.name} cannot hold at {', '.join(key)}: its numbers alone contradict it")
+            component.add(key, expression)
+
+    def add_objective(self, objective: Objective, parameters: Mapping[str, Any], views: Sequence[YearView]) -> None:
+        sense = pyo.minimize if objective.sense == "minimise" else pyo.maximize
+        expression = _objective_expression(objective, parameters, views)
+        self.model.add_component(f"objective_{objective.name}", pyo.Objective(expr=expression, sense=sense))
+
+
+def _rows(
+    rule: Rule, parameters: Mapping[str, Any], views: Sequence[YearView]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if rule.index == "path":
+        for key, expression in rule.write(views, **parameters).items():
+            yield (key if isinstance(key, tuple) else (key,)), expression
+        return
+    for view in views:
+        said = for_year(parameters, view.year)
+        if rule.index == "year":
+            yield (view.year,), rule.write(view, **said)
+            continue
+        for p in view.places:
+            yield (p, view.year), rule.write(view, p, **said)
+
+
+def _objective_expression(objective: Objective, parameters: Mapping[str, Any], views: Sequence[YearView]) -> Any:
+    if objective.index == "path":
+        return objective.write(views, **parameters)
+    return sum(objective.write(view, **for_year(parameters, view.year)) for view in views)
+
+
+def for_year(parameters: Mapping[str, Any], year: str) -> dict[str, Any]:
+    """The parameters of one year: a map from year to value gives that year's value."""
+    return {name: value[year] if isinstance(value, Mapping) else value for name, value in parameters.items()}
+
+
+@contextmanager
+def paused_collector() -> Iterator[None]:
+    """Building makes many small objects and frees none: the garbage collector only costs time here."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def build(
+    situation: Situation,
+    model: Model,
+    *,
+    rules: Mapping[str, RuleSetting],
+    objectives: Sequence[ObjectiveSetting],
+) -> Problem:
+    """The Pyomo model of a situation under the rules that always hold and those that are on.
+
+    Raises Infeasible when a rule contradicts the numbers by itself.
+    """
+    on = {rule.name: rule for rule in (*model.always, *model.rules) if rule in model.always or rule.name in rules}
+    settings = {name: rules.get(name, RuleSetting()) for name in on}
+    chosen = tuple((model.objective(setting.name), setting) for setting in objectives)
+    with paused_collector():
+        builder = _Builder(situation)
+        views = builder.views()
+        for name, rule in on.items():
+            builder.add_rule(rule, settings[name].parameters, views)
+        for objective, setting in chosen:
+            builder.add_objective(objective, setting.parameters, views)
+    return Problem(builder.model, situation, on, settings, chosen)

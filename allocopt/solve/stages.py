@@ -1,0 +1,105 @@
+"""Lexicographic objectives: one stage each, with an explicit cap row and a certificate of its own.
+
+A finished stage leaves a cap (its value plus a small stated slack) to the next, so every stage is an LP of its own whose bound is proved
+by weak duality on its own matrices. Imports `compiled`, `highs`, `certificate`, `settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from allocopt.model import Objective
+from allocopt.problem import Array
+from allocopt.settings import Solver
+from allocopt.solve.certificate import dual_bound
+from allocopt.solve.compiled import Compiled
+from allocopt.solve.highs import minimise
+
+TINY = 1e-6
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One objective, as far as it could be brought: everything in the objective's own unit and direction."""
+
+    name: str
+    unit: str
+    value: float
+    bound: float
+    gap: float
+    """|value - bound| / max(|value|, 1e-6)"""
+    proven: bool
+    by: str
+    """How the bound was proved."""
+    method: str
+    prices: Array
+    """Row prices of the stage's own programme: the model's rows, then one cap for each stage before."""
+    cap: float
+    """What later stages may not exceed (fall below, if maximised)."""
+    final_value: float = np.nan
+    """The objective at the finished plan."""
+
+    @property
+    def gap_gbp(self) -> float | None:
+        """The gap in pounds, where the unit is money."""
+        return abs(self.value - self.bound) * 1e6 if self.unit == "GBP m" else None
+
+
+def lexicographic(
+    compiled: Compiled, objectives: Sequence[Objective], *, solver: Solver, pot: float
+) -> tuple[Array, tuple[Stage, ...]]:
+    """The last stage's point (n,) and every stage, in order. Raises Infeasible, Unbounded or Stopped."""
+    current, stages, values = compiled, list[Stage](), np.zeros(compiled.matrix.shape[1])
+    for number, objective in enumerate(objectives):
+        cost, offset, sense = compiled.costs[number], compiled.offsets[number], compiled.sense[number]
+        point = minimise(current, cost, time_limit=solver.time_limit)
+        values = point.values
+        least, proven_least = float(cost @ values), dual_bound(current, cost, point.prices)
+        slack = stage_slack(objective, least + offset, solver)
+        stages.append(
+            _stage(objective, sense, least + offset, proven_least + offset, point.prices, slack, solver, pot, point.method)
+        )
+        current = current.with_row(f"cap_{objective.name}", cost, lower=-np.inf, upper=least + slack)
+    return values, tuple(_finished(stage, compiled, number, values) for number, stage in enumerate(stages))
+
+
+def stage_slack(objective: Objective, value: float, solver: Solver) -> float:
+    """What a stage leaves to the next: a share of its value, and for money at least a stated amount."""
+    least = solver.slack_at_least if objective.is_money else 1e-9
+    return max(solver.slack * abs(value), least)
+
+
+def _stage(
+    objective: Objective,
+    sense: int,
+    value: float,
+    bound: float,
+    prices: Array,
+    slack: float,
+    solver: Solver,
+    pot: float,
+    method: str,
+) -> Stage:
+    bound = max(bound, 0.0) if sense == 1 and objective.is_money else bound
+    gap = abs(value - bound) / max(abs(value), TINY)
+    close = abs(value - bound) <= 1e-9 * pot if objective.is_money else False
+    return Stage(
+        name=objective.name,
+        unit=objective.unit,
+        value=sense * value,
+        bound=sense * bound,
+        gap=gap,
+        proven=gap <= solver.gap or close,
+        by="weak duality",
+        method=method,
+        prices=prices,
+        cap=sense * (value + slack),
+    )
+
+
+def _finished(stage: Stage, compiled: Compiled, number: int, values: Array) -> Stage:
+    final = compiled.sense[number] * float(compiled.costs[number] @ values + compiled.offsets[number])
+    return replace(stage, final_value=final)
