@@ -1,0 +1,124 @@
+"""The needs formula: each place's fair share of the pot, component by component.
+
+    n_cp     = need_cp x product of its indices          (or sum of w_k column_k in place of need_cp)
+    target_p = sum_a amount_ap + (pot - sum of amounts) x sum_c share_c x n_cp / sum_q n_cq
+
+Weighted capitation as published for English places: domain section 3 holds the weights. Imports `inputs`, `errors`,
+`units` and the types of `settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from allocopt.errors import Problem, TableFault
+from allocopt.units import say_money, to_million
+
+if TYPE_CHECKING:
+    from allocopt.inputs import Inputs
+    from allocopt.settings import Component, Scenario
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the formula gives: frames are place x year."""
+
+    share: pd.DataFrame
+    """Sums to 1 in every year."""
+    target: pd.DataFrame
+    """GBP million; sums to the pot of the year."""
+    components: Mapping[str, pd.DataFrame]
+    """Component -> GBP million; they add up to `target`."""
+
+
+def targets(scenario: Scenario, inputs: Inputs) -> Targets:
+    """The target of every place in every year, GBP million, with the part that each component gives.
+
+    Shares are taken of what the amounts leave of the pot, and divided by their sum (the scenario holds it to 100%).
+    Raises TableFault: a need that sums to zero, an amount below zero or above the pot, a place whose target is not
+    above zero. Source: weighted capitation (DH Q50 answer 2006; NHS England technical guide 2019/20).
+    """
+    amounts = {name: amount(name, given, inputs) for name, given in scenario.formula.items() if given.amount is not None}
+    rest = inputs.pot - sum(float(money.sum()) for money in amounts.values())
+    _amounts_fit(amounts, inputs)
+    fractions = _fractions(scenario, inputs)
+    if not fractions and bool((rest.abs() > 1e-9 * inputs.pot).any()):
+        raise _fault(Problem("no component has a share, and the amounts do not use up the pot", "add one with share and need", "formula"))
+    components = {
+        name: _by_year(amounts[name], inputs) if name in amounts else _by_year(fractions[name], inputs) * rest
+        for name in scenario.formula
+    }
+    target = pd.DataFrame(sum(frame.to_numpy() for frame in components.values()), index=inputs.places.index, columns=list(inputs.years))
+    _all_above_zero(target, inputs)
+    return Targets(share=target / target.sum(), target=target, components=components)
+
+
+def need(component: Component, inputs: Inputs) -> pd.Series:
+    """n_p of a need component: its column, or the weighted sum of its columns, times its indices (people or index units)."""
+    given = {component.need: 1.0} if isinstance(component.need, str) else component.need or {}
+    weighted = sum(weight * inputs.places[name].to_numpy() for name, weight in given.items())
+    times = [inputs.places[name].to_numpy() for name in component.times]
+    return pd.Series(np.prod([weighted, *times], axis=0), index=inputs.places.index)
+
+
+def amount(name: str, component: Component, inputs: Inputs) -> pd.Series:
+    """GBP million of an amount component by place: `amount` - `less`. Raises TableFault when it is below zero."""
+    factor = to_million(component.unit or "£")
+    money = inputs.places[component.amount] * factor
+    if component.less is not None:
+        money = money - inputs.places[component.less] * factor
+    below = [str(code) for code in money.index[money < 0]]
+    if below:
+        message = f"'{component.amount}' - '{component.less}' is below zero for {_places(len(below))}: {inputs.named(below)}"
+        raise _fault(Problem(message, "correct the columns, or change them over", f"formula.{name}.less"))
+    return money.rename(name)
+
+
+def _fractions(scenario: Scenario, inputs: Inputs) -> dict[str, pd.Series]:
+    """share_c x n_cp / sum_q n_cq by component; together they sum to 1."""
+    shared = {name: given for name, given in scenario.formula.items() if given.amount is None}
+    total = sum(given.share or 0.0 for given in shared.values())
+    fractions, problems = {}, []
+    for name, given in shared.items():
+        needs = need(given, inputs)
+        if not needs.sum() > 0:
+            problems.append(Problem("its need sums to zero, so nothing can be shared by it", "name another column", f"formula.{name}.need"))
+            continue
+        fractions[name] = needs * ((given.share or 0.0) / total / needs.sum())
+    if problems:
+        raise _fault(*problems)
+    return fractions
+
+
+def _amounts_fit(amounts: Mapping[str, pd.Series], inputs: Inputs) -> None:
+    total = sum(float(money.sum()) for money in amounts.values())
+    for year, pot in inputs.pot.items():
+        if total > pot:
+            parts = ", ".join(f"{name} {say_money(float(money.sum()))}" for name, money in amounts.items())
+            message = f"the amounts come to {say_money(total)} ({parts}), more than the pot of {year}, {say_money(float(pot))}"
+            raise _fault(Problem(message, "check the unit of the amounts and of the pot", f"formula.{next(iter(amounts))}.unit"))
+
+
+def _by_year(money: pd.Series, inputs: Inputs) -> pd.DataFrame:
+    """The same figure in every year: a column of the places table stands for all years."""
+    return pd.DataFrame({year: money for year in inputs.years})
+
+
+def _all_above_zero(target: pd.DataFrame, inputs: Inputs) -> None:
+    nothing = [str(code) for code in target.index[~(target > 0).all(axis=1)]]
+    if nothing:
+        message = f"the formula gives {_places(len(nothing))} no target, so distance from target would not exist: {inputs.named(nothing)}"
+        raise _fault(Problem(message, "leave them out with inputs.places.only or small_lists, or give them need", "formula"))
+
+
+def _places(number: int) -> str:
+    return f"{number:,} place" if number == 1 else f"{number:,} places"
+
+
+def _fault(*problems: Problem) -> TableFault:
+    return TableFault("the needs formula cannot be worked out", problems)
