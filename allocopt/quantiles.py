@@ -1,7 +1,8 @@
-"""Quantile groups of places weighted by people: one definition for spend and for every table; imports `errors` alone.
+"""Quantile groups of places weighted by people: one definition for spend and for every table.
 
 A deprivation fifth holds a fifth of the people, not a fifth of the places. The expected-spend model gives its gradient
 by fifth and the tables group by fifth: they share this function, so a fifth is the same places everywhere.
+Imports `tables` and `errors`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt.errors import Problem, TableFault
+from allocopt.tables import some
 
 _DIGITS = 9
 """A midpoint this close to a border (in decimals of a group) is on it: scaling all weights moves no place."""
@@ -23,7 +25,7 @@ def weighted_groups(values: pd.Series, weights: pd.Series, count: int) -> pd.Ser
     broken by code. Returns float64 with the index of `values`: 1..count, 1 for the lowest values (for an IMD score:
     the least deprived), NaN where the value is not known. Places whose value is not known take no weight.
 
-    Raises `TableFault` where codes differ or stand twice, or where a place with a value has no weight or a negative one.
+    Raises `TableFault` where codes differ or stand twice, or where a place with a value has no usable weight.
     Source: the project's definition of quantiles (weighted by people, ties broken by code).
     """
     if count < 1:
@@ -44,25 +46,20 @@ def weighted_groups(values: pd.Series, weights: pd.Series, count: int) -> pd.Ser
 def _same_places(values: pd.Series, weights: pd.Series) -> None:
     twice = values.index[values.index.duplicated()].union(weights.index[weights.index.duplicated()])
     if len(twice):
-        raise _fault(f"place codes that stand more than once: {_some(twice)}", "give every place one row")
+        raise _fault(f"place codes that stand more than once: {some(list(twice))}", "give every place one row")
     unmatched = values.index.symmetric_difference(weights.index)
     if len(unmatched):
         raise _fault(
-            f"places with a value but no weight, or the reverse: {_some(unmatched)}", "give both the same places"
+            f"places with a value but no weight, or the reverse: {some(list(unmatched))}", "give both the same places"
         )
 
 
 def _weights_usable(places: pd.Index, weight: np.ndarray) -> None:
     wrong = places[~(np.isfinite(weight) & (weight >= 0))]
     if len(wrong):
-        raise _fault(f"no usable weight (people) for {_some(wrong)}", "give every place a population of 0 or more")
+        raise _fault(f"no usable weight (people) for {some(list(wrong))}", "give every place a population of 0 or more")
     if not weight.sum() > 0:
         raise _fault("the weights (people) of the places with a value are all 0", "give at least one of them people")
-
-
-def _some(places: pd.Index, shown: int = 5) -> str:
-    codes = ", ".join(str(place) for place in places[:shown])
-    return codes if len(places) <= shown else f"{codes} and {len(places) - shown} more"
 
 
 def _fault(message: str, cure: str) -> TableFault:
