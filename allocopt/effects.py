@@ -55,8 +55,8 @@ def effects_tables(
     `allocations`: the allocations.csv table with `uniform_gbp` (`place` a column or the index; money in whole pounds,
     rates in percent; spend columns absent or empty without spend). With several years the tables are of the last,
     groups are formed on the first, and `path` has a row a year. `attributes`: index place, columns `region`, `area`,
-    `imd` (NaN: not known) as there are, and others that `group_by` may name. Raises `TableFault` where codes, columns or
-    sums do not fit.
+    `imd` (NaN: not known) as there are, and others that `group_by` may name. Raises `TableFault` where codes, columns
+    or sums do not fit.
     """
     years = by_year(allocations)
     base, last = next(iter(years.values())), list(years.values())[-1]
