@@ -1,7 +1,8 @@
 """What each place gets today, where it follows from targets: a larger body's money shared, or past activity.
 
 A baseline that stands in a table is read and checked by `inputs`; the two kinds here need the targets first. Both are
-assumptions of the scenario, since no practice baseline is published. Imports `risk`, `formula`, `inputs` and `errors`.
+assumptions of the scenario, since no practice baseline is published. Imports `risk`, `money`,
+`scenario`, `units`, `errors` and the types of `formula`, `inputs` and `settings`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from allocopt.errors import Problem, TableFault
-from allocopt.inputs import share_within
+from allocopt.money import share_within
+from allocopt.risk import ENGLAND_PRACTICES, persistent_draw
+from allocopt.scenario import Loaded
 from allocopt.units import write_rate
 
 if TYPE_CHECKING:
@@ -28,14 +31,14 @@ _STRONGEST = 64.0
 _HALVINGS = 60
 
 
-def baseline(scenario: Scenario, inputs: Inputs, targets: Targets) -> pd.Series:
+def baseline(scenario: Scenario | Loaded, inputs: Inputs, targets: Targets) -> pd.Series:
     """The baseline of every place, GBP million, above zero: read, shared by target, or following activity.
 
     Shared: body's money x target_p / sum of targets within the body, on the first year's targets. Source: the scenario.
     Raises TableFault when a place's baseline is not above zero, or the effect cannot be calibrated.
     """
     first = inputs.years[0]
-    given = scenario.inputs.baseline
+    given = (scenario.scenario if isinstance(scenario, Loaded) else scenario).inputs.baseline
     if inputs.baseline is not None:
         return inputs.baseline
     if given.follows_activity is not None:
@@ -49,12 +52,11 @@ def follows_activity(given: FollowsActivity, inputs: Inputs, targets: Targets) -
     """Target share x (1 + persistent effect of the spend model), rescaled to the total; GBP million by place.
 
     The effect's size is calibrated so that `share_beyond` of places (to the nearest place) lie farther than `beyond`
-    from their fair share; the seed of expected spend gives each place the effect that its spend has. Source: fact S3, 18% of budgets more than 10% from fair share.
+    from their fair share; the seed of expected spend gives each place the effect that its spend has. Source: the
+    practice-based commissioning toolkit, 18% of 1,802 indicative budgets more than 10% from fair share.
     """
-    from allocopt.risk import ENGLAND_PRACTICES, persistent_draw
-
     share = targets.share[inputs.years[0]]
-    effect = np.asarray(persistent_draw(inputs.places.index, seed=given.seed, model=ENGLAND_PRACTICES), dtype=np.float64)
+    effect = persistent_draw(inputs.places.index, seed=given.seed, model=ENGLAND_PRACTICES)
     size = calibrated_size(share.to_numpy(), effect, beyond=given.beyond, share_beyond=given.share_beyond)
     total = float(inputs.pot.iloc[0]) if given.total is None else given.total
     activity = share * (1 + _scaled(effect, size))
@@ -64,7 +66,7 @@ def follows_activity(given: FollowsActivity, inputs: Inputs, targets: Targets) -
 def calibrated_size(
     share: NDArray[np.float64], effect: NDArray[np.float64], *, beyond: float, share_beyond: float
 ) -> float:
-    """The size of the effect at which the share of places beyond `beyond` from fair share comes nearest to `share_beyond`.
+    """The size of the effect at which the share of places beyond `beyond` comes nearest to `share_beyond`.
 
     By bisection: the share grows with the size. Raises TableFault when no size reaches it to the nearest place.
     """
@@ -78,8 +80,9 @@ def calibrated_size(
     size = min(low, high, key=lambda size: abs(share_farther(share, effect, size, beyond) - share_beyond))
     reached = share_farther(share, effect, size, beyond)
     if abs(reached - share_beyond) > 1.0 / len(share):
-        message = f"no size of effect puts {write_rate(share_beyond)} of {len(share):,} places beyond {write_rate(beyond)}: the nearest is {reached:.2%}"
-        raise _fault(Problem(message, "choose another share_beyond or beyond", "inputs.baseline.follows_activity.share_beyond"))
+        wanted = f"{write_rate(share_beyond)} of {len(share):,} places beyond {write_rate(beyond)}"
+        key = "inputs.baseline.follows_activity.share_beyond"
+        raise _fault(Problem(f"no size of effect puts {wanted}: the nearest is {reached:.2%}", "choose another share_beyond or beyond", key))
     return size
 
 

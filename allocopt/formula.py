@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from allocopt.errors import Problem, TableFault
@@ -43,27 +42,40 @@ def targets(scenario: Scenario, inputs: Inputs) -> Targets:
     Raises TableFault: a need that sums to zero, an amount below zero or above the pot, a place whose target is not
     above zero. Source: weighted capitation (DH Q50 answer 2006; NHS England technical guide 2019/20).
     """
-    amounts = {name: amount(name, given, inputs) for name, given in scenario.formula.items() if given.amount is not None}
+    amounts = {
+        name: amount(name, given, inputs) for name, given in scenario.formula.items() if given.amount is not None
+    }
     rest = inputs.pot - sum(float(money.sum()) for money in amounts.values())
     _amounts_fit(amounts, inputs)
     fractions = _fractions(scenario, inputs)
     if not fractions and bool((rest.abs() > 1e-9 * inputs.pot).any()):
-        raise _fault(Problem("no component has a share, and the amounts do not use up the pot", "add one with share and need", "formula"))
+        raise _fault(
+            Problem(
+                "no component has a share, and the amounts do not use up the pot",
+                "add one with share and need",
+                "formula",
+            )
+        )
     components = {
         name: _by_year(amounts[name], inputs) if name in amounts else _by_year(fractions[name], inputs) * rest
         for name in scenario.formula
     }
-    target = pd.DataFrame(sum(frame.to_numpy() for frame in components.values()), index=inputs.places.index, columns=list(inputs.years))
+    target = pd.DataFrame(
+        sum(frame.to_numpy() for frame in components.values()), index=inputs.places.index, columns=list(inputs.years)
+    )
     _all_above_zero(target, inputs)
     return Targets(share=target / target.sum(), target=target, components=components)
 
 
 def need(component: Component, inputs: Inputs) -> pd.Series:
-    """n_p of a need component: its column, or the weighted sum of its columns, times its indices (people or index units)."""
+    """n_p of a need component, by place: its column, or the weighted sum of its columns, times its indices."""
     given = {component.need: 1.0} if isinstance(component.need, str) else component.need or {}
-    weighted = sum(weight * inputs.places[name].to_numpy() for name, weight in given.items())
-    times = [inputs.places[name].to_numpy() for name in component.times]
-    return pd.Series(np.prod([weighted, *times], axis=0), index=inputs.places.index)
+    needs = pd.Series(0.0, index=inputs.places.index)
+    for name, weight in given.items():
+        needs = needs + weight * inputs.places[name]
+    for name in component.times:
+        needs = needs * inputs.places[name]
+    return needs
 
 
 def amount(name: str, component: Component, inputs: Inputs) -> pd.Series:
@@ -74,7 +86,9 @@ def amount(name: str, component: Component, inputs: Inputs) -> pd.Series:
         money = money - inputs.places[component.less] * factor
     below = [str(code) for code in money.index[money < 0]]
     if below:
-        message = f"'{component.amount}' - '{component.less}' is below zero for {_places(len(below))}: {inputs.named(below)}"
+        message = (
+            f"'{component.amount}' - '{component.less}' is below zero for {_places(len(below))}: {inputs.named(below)}"
+        )
         raise _fault(Problem(message, "correct the columns, or change them over", f"formula.{name}.less"))
     return money.rename(name)
 
@@ -87,7 +101,8 @@ def _fractions(scenario: Scenario, inputs: Inputs) -> dict[str, pd.Series]:
     for name, given in shared.items():
         needs = need(given, inputs)
         if not needs.sum() > 0:
-            problems.append(Problem("its need sums to zero, so nothing can be shared by it", "name another column", f"formula.{name}.need"))
+            message, key = "its need sums to zero, so nothing can be shared by it", f"formula.{name}.need"
+            problems.append(Problem(message, "name another column", key))
             continue
         fractions[name] = needs * ((given.share or 0.0) / total / needs.sum())
     if problems:
@@ -100,20 +115,22 @@ def _amounts_fit(amounts: Mapping[str, pd.Series], inputs: Inputs) -> None:
     for year, pot in inputs.pot.items():
         if total > pot:
             parts = ", ".join(f"{name} {say_money(float(money.sum()))}" for name, money in amounts.items())
-            message = f"the amounts come to {say_money(total)} ({parts}), more than the pot of {year}, {say_money(float(pot))}"
-            raise _fault(Problem(message, "check the unit of the amounts and of the pot", f"formula.{next(iter(amounts))}.unit"))
+            message = f"the amounts come to {say_money(total)} ({parts}), more than the pot of {year}, "
+            key = f"formula.{next(iter(amounts))}.unit"
+            raise _fault(Problem(message + say_money(float(pot)), "check the unit of the amounts and of the pot", key))
 
 
 def _by_year(money: pd.Series, inputs: Inputs) -> pd.DataFrame:
     """The same figure in every year: a column of the places table stands for all years."""
-    return pd.DataFrame({year: money for year in inputs.years})
+    return pd.DataFrame(dict.fromkeys(inputs.years, money))
 
 
 def _all_above_zero(target: pd.DataFrame, inputs: Inputs) -> None:
     nothing = [str(code) for code in target.index[~(target > 0).all(axis=1)]]
     if nothing:
-        message = f"the formula gives {_places(len(nothing))} no target, so distance from target would not exist: {inputs.named(nothing)}"
-        raise _fault(Problem(message, "leave them out with inputs.places.only or small_lists, or give them need", "formula"))
+        message = f"the formula gives {_places(len(nothing))} no target, so distance from target would not exist: "
+        cure = "leave them out with inputs.places.only or small_lists, or give them need"
+        raise _fault(Problem(message + inputs.named(nothing), cure, "formula"))
 
 
 def _places(number: int) -> str:

@@ -239,4 +239,6 @@ def load_model(name: str) -> Model:
 
 def _unknown_model(name: str) -> Problem:
     names = ", ".join(model_names())
-    return Problem(f"there is no model '{name}'", f"name one of {names}; a model is named, never given as a path", "model")
+    return Problem(
+        f"there is no model '{name}'", f"name one of {names}; a model is named, never given as a path", "model"
+    )

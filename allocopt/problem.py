@@ -70,7 +70,9 @@ class YearView:
         self.pot = float(situation.pot[step])
         self.total_baseline = float(situation.baseline.sum()) if step == 0 else float(situation.pot[step - 1])
         self.allocation: dict[str, Any] = problem.allocation(self.year)
-        self.baseline: dict[str, Any] = by_place(situation, situation.baseline) if previous is None else previous.allocation
+        self.baseline: dict[str, Any] = (
+            by_place(situation, situation.baseline) if previous is None else previous.allocation
+        )
         self.base_year: dict[str, float] = by_place(situation, situation.baseline)
         self.target = by_place(situation, situation.target[:, step])
         self.opening_dft = by_place(situation, situation.opening_dft[:, step])
@@ -82,9 +84,7 @@ class YearView:
         self.uniform: dict[str, Any] = {p: growth * self.baseline[p] for p in self.places}
         self._problem = problem
 
-    def positive_part(
-        self, name: str, excess: Mapping[str, Any], most: Mapping[str, float] | float
-    ) -> dict[str, Any]:
+    def positive_part(self, name: str, excess: Mapping[str, Any], most: Mapping[str, float] | float) -> dict[str, Any]:
         """Variables y_p with 0 <= y_p <= most_p and y_p >= excess_p; the same name gives the same variables."""
         return self._problem.positive_part(name, self.year, excess, most)
 

@@ -19,4 +19,6 @@ def shipped(folder: str) -> Path:
         if (home / folder).is_dir():
             return home / folder
     cure = "install allocopt again: the wheel and the source distribution both carry it"
-    raise InputFault(f"this installation of allocopt has no folder '{folder}'", (Problem("folder not found", cure, file=folder),))
+    raise InputFault(
+        f"this installation of allocopt has no folder '{folder}'", (Problem("folder not found", cure, file=folder),)
+    )

@@ -60,7 +60,9 @@ def lexicographic(
         least, proven_least = float(cost @ values), dual_bound(current, cost, point.prices)
         slack = stage_slack(objective, least + offset, solver)
         stages.append(
-            _stage(objective, sense, least + offset, proven_least + offset, point.prices, slack, solver, pot, point.method)
+            _stage(
+                objective, sense, least + offset, proven_least + offset, point.prices, slack, solver, pot, point.method
+            )
         )
         current = current.with_row(f"cap_{objective.name}", cost, lower=-np.inf, upper=least + slack)
     return values, tuple(_finished(stage, compiled, number, values) for number, stage in enumerate(stages))
@@ -92,7 +94,7 @@ def _stage(
         value=sense * value,
         bound=sense * bound,
         gap=gap,
-        proven=gap <= solver.gap or close,
+        proven=bool(gap <= solver.gap or close),
         by="weak duality",
         method=method,
         prices=prices,

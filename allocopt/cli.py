@@ -1,0 +1,208 @@
+"""The verbs: parse, call, print. Everything heavy is imported inside a verb, so that `--help` answers at once.
+
+stdout is the result, stderr the log and progress. With `--json` stdout holds one JSON object and nothing else.
+Exit codes: 0 done, 1 a bug, 2 your file or data, 3 infeasible or unbounded, 4 stopped before the proof that was asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from allocopt.errors import AllocoptError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Fair-share reallocations and consortium groupings, solved and proved.",
+)
+
+Scenario = Annotated[str, typer.Argument(help="A scenario file, or the name of a shipped one such as `england`.")]
+Folder = Annotated[Path, typer.Argument(help="A run folder.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key; repeatable; comes last.")
+]
+Out = Annotated[Path, typer.Option("--out", help="Where run folders go.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no log.")]
+
+
+@app.command()
+def run(
+    scenario: Scenario, *, set_: Set = None, out: Out = Path("runs"), as_json: Json = False, quiet: Quiet = False
+) -> None:
+    """Solve a scenario, prove it, and write its run folder."""
+    with failures(as_json=as_json):
+        from allocopt.scenario import load
+
+        loaded = load(scenario, set=set_ or [])
+        from allocopt.runs import run_loaded
+
+        with progress(quiet=quiet or as_json) as tell:
+            found = run_loaded(loaded, out=out, tell=tell)
+        if as_json:
+            print_json({"run": str(found.folder), **found.record})
+        else:
+            from allocopt.report.text import show_run
+
+            show_run(found, quiet=quiet)
+    raise typer.Exit(found.exit)
+
+
+@app.command()
+def check(scenario: Scenario, *, set_: Set = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Find every error of a scenario and its tables without solving anything."""
+    with failures(as_json=as_json):
+        from allocopt.scenario import load
+
+        loaded = load(scenario, set=set_ or [])
+        from allocopt.plan import gather
+        from allocopt.report.text import show_check
+
+        with progress(quiet=quiet or as_json) as tell:
+            tell("reading and checking tables")
+            facts = gather(loaded)
+        if as_json:
+            print_json(facts.as_dict())
+        else:
+            show_check(facts)
+
+
+@app.command()
+def show(
+    scenario: Scenario,
+    key: Annotated[str | None, typer.Argument(help="Only this key, such as rules.growth_floor.")] = None,
+    *,
+    against: Annotated[str | None, typer.Option("--against", help="Show what differs from another scenario.")] = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Show a scenario as it stands after inheritance: every value, where it was written, and its source."""
+    with failures(as_json=as_json):
+        from allocopt.report.scenario_text import scenario_rows, show_rows
+        from allocopt.scenario import load
+
+        loaded = load(scenario, set=set_ or [])
+        other = load(against) if against else None
+        rows = scenario_rows(loaded, key, other)
+        if as_json:
+            print_json({"scenario": str(loaded.path), "rows": rows})
+        else:
+            show_rows(loaded, rows)
+
+
+@app.command()
+def models(
+    name: Annotated[str | None, typer.Argument(help="A model; without it, the list.")] = None,
+    *,
+    as_json: Json = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of scenario files.")] = False,
+) -> None:
+    """Print a model's mathematics, parameters, units, defaults and sources, from the code itself."""
+    with failures(as_json=as_json):
+        from allocopt.report.manual import model_record, show_model, show_models
+
+        if schema:
+            from allocopt.scenario import schema as scenario_schema
+
+            print_json(scenario_schema())
+        elif as_json:
+            print_json(model_record(name))
+        elif name:
+            show_model(name)
+        else:
+            show_models()
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The new scenario; NAME.yaml is written here.")],
+    *,
+    parent: Annotated[str, typer.Option("--from", help="The scenario that it extends.")],
+    as_json: Json = False,
+) -> None:
+    """Start a scenario that extends another."""
+    with failures(as_json=as_json):
+        from allocopt.scenario import write_new
+
+        path = write_new(name, parent)
+        if as_json:
+            print_json({"scenario": str(path)})
+        else:
+            print(f"wrote {path}: say what it changes and why, then `allocopt run {path}`")  # noqa: T201
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    *,
+    scenario: Annotated[Path | None, typer.Option("--scenario", help="Where the scenario file is now.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check a finished run again from its folder and its inputs, without the solver."""
+    with failures(as_json=as_json):
+        from allocopt.check import verify as verify_run
+        from allocopt.report.text import show_verdict
+
+        with progress(quiet=quiet or as_json) as tell:
+            tell("checking")
+            verdict = verify_run(folder, scenario=scenario)
+        if as_json:
+            print_json(verdict.as_dict())
+        else:
+            show_verdict(verdict)
+    raise typer.Exit(0 if verdict.passed else 1)
+
+
+def print_json(data: Any) -> None:
+    """One JSON object on stdout."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def failures(*, as_json: bool) -> Iterator[None]:
+    """Turn every failure of the error tree into its message (or one JSON object) and its exit code."""
+    try:
+        yield
+    except AllocoptError as failure:
+        _fail(failure, as_json=as_json)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped by you; nothing was written\n")
+        raise typer.Exit(130) from None
+
+
+def _fail(failure: AllocoptError, *, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json(failure.as_dict())
+    else:
+        sys.stderr.write(f"allocopt: {failure}\n")
+    raise typer.Exit(failure.exit) from None
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A spinner with the step's name on a terminal's stderr; nothing when quiet or piped."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _step: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting") as status:
+        yield lambda step: status.update(step)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The way data flows, in one direction: scenario, inputs, targets, expected spend, problem, compiled, solution.
+
+Each step is one public function elsewhere; `make_plan` calls them in order. Imports every room below `effects`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from allocopt.baseline import baseline
+from allocopt.errors import PlanRefused, Problem, ScenarioFault
+from allocopt.formula import Targets, targets
+from allocopt.inputs import Inputs, pot_against_baseline, read_inputs
+from allocopt.ledger import ledger
+from allocopt.model import Model, load_model
+from allocopt.problem import Array, Situation, build
+from allocopt.problem import Problem as Programme
+from allocopt.scenario import Loaded
+from allocopt.settings import Scenario
+from allocopt.solve.certificate import largest_violation
+from allocopt.solve.compiled import Compiled, compile_problem
+from allocopt.solve.stages import Stage, lexicographic
+from allocopt.spend import ExpectedSpend, expected_spend
+
+TOLERANCE = 1e-6
+"""GBP million: a row may be missed by a pound before the plan is refused."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything known before a decision is made."""
+
+    loaded: Loaded
+    inputs: Inputs
+    targets: Targets
+    spend: ExpectedSpend | None
+    situation: Situation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A solved allocation: what was decided (`allocation`, (n, T) GBP m), how it was proved, and the table in pounds."""
+
+    facts: Facts
+    model: Model
+    programme: Programme
+    compiled: Compiled
+    stages: tuple[Stage, ...]
+    values: Array
+    """(columns,) the point itself"""
+    allocation: Array
+    table: pd.DataFrame
+
+    @property
+    def status(self) -> str:
+        """`optimal` when every stage is proven within the asked gap, else `gap`."""
+        return "optimal" if all(stage.proven for stage in self.stages) else "gap"
+
+
+def gather(loaded: Loaded) -> Facts:
+    """Read, check and join the tables; apply the formula; draw or read expected spend."""
+    inputs = read_inputs(loaded)
+    aims = targets(loaded.scenario, inputs)
+    spend = expected_spend(loaded.scenario, inputs, aims) if loaded.scenario.inputs.spend else None
+    base = baseline(loaded.scenario, inputs, aims)
+    inputs = replace(inputs, notes=(*inputs.notes, *pot_against_baseline(inputs, base)))
+    situation = Situation(
+        places=tuple(inputs.places.index),
+        years=inputs.years,
+        pot=inputs.pot.to_numpy(dtype=float),
+        baseline=base.to_numpy(dtype=float),
+        target=aims.target.to_numpy(dtype=float),
+        population=inputs.population.to_numpy(dtype=float),
+        spend=spend.spend.to_numpy(dtype=float) if spend else None,
+        groups=_groups(inputs),
+    )
+    return Facts(loaded, inputs, aims, spend, situation)
+
+
+def _groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:
+    text = {name: inputs.places[name] for name in inputs.places.columns if inputs.places[name].dtype.kind not in "fiu"}
+    return {name: tuple(column.astype(str)) for name, column in text.items()}
+
+
+def check_objectives(scenario: Scenario, model: Model) -> None:
+    """Objectives about deficits need expected spend. Raises ScenarioFault."""
+    asked = [one.name for one in scenario.objectives if model.objective(one.name).needs_spend]
+    if asked and scenario.inputs.spend is None:
+        cure = "say `inputs.spend` (a table or `risk_model`), or leave these objectives out"
+        raise ScenarioFault(
+            f"{', '.join(asked)} needs expected spend",
+            (Problem(f"{', '.join(asked)} needs expected spend and the scenario has none", cure, "objectives"),),
+        )
+
+
+def make_plan(loaded: Loaded, *, tell: Callable[[str], None] = lambda step: None) -> Plan:
+    """Solve a scenario. Raises InputFault, Infeasible, Unbounded or Stopped; `tell` hears each step's name."""
+    model = load_model(loaded.scenario.model[0])
+    check_objectives(loaded.scenario, model)
+    tell("reading and checking tables")
+    facts = gather(loaded)
+    tell("building the programme")
+    programme = build(facts.situation, model, rules=loaded.scenario.rules, objectives=loaded.scenario.objectives)
+    compiled = compile_problem(programme)
+    tell("solving")
+    return solve_plan(facts, model, programme, compiled)
+
+
+def solve_plan(facts: Facts, model: Model, programme: Programme, compiled: Compiled) -> Plan:
+    """The stages in order, then the table in pounds."""
+    objectives = [objective for objective, _ in programme.objectives]
+    pot = float(facts.situation.pot.max())
+    values, stages = lexicographic(compiled, objectives, solver=facts.loaded.scenario.solver, pot=pot)
+    missed = largest_violation(compiled, values)
+    if missed > TOLERANCE:
+        raise PlanRefused(f"the solver's plan breaks a row by GBP {missed * 1e6:,.0f}: it is not written")
+    allocation = allocation_of(compiled, facts.situation, values)
+    table = ledger(facts.situation, allocation, facts.inputs.name)
+    return Plan(facts, model, programme, compiled, stages, values, allocation, table)
+
+
+def allocation_of(compiled: Compiled, situation: Situation, values: Array) -> Array:
+    """The allocation columns of a point as an (n, T) array in the order of places and years."""
+    place = {code: number for number, code in enumerate(situation.places)}
+    step = {year: number for number, year in enumerate(situation.years)}
+    result = np.zeros((len(place), len(step)))
+    for position in compiled.columns_of("allocation"):
+        code, year = compiled.columns[position][1]
+        result[place[code], step[year]] = values[position]
+    return result

@@ -1,0 +1,155 @@
+"""run.json: what was asked, what came out, how it was proved, from which files. No times: they stand beside it.
+
+Imports `plan` and below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from allocopt import __version__
+from allocopt.ledger import SPEND_COLUMNS
+from allocopt.model import Rule
+from allocopt.plan import Facts, Plan
+from allocopt.solve.stages import Stage
+
+PACKAGES = ("highspy", "numpy", "pandas", "pyomo", "scipy")
+BINDING = 1e-6
+"""GBP million: a row within a pound of its limit binds."""
+
+
+def inputs_hash(facts: Facts) -> str:
+    """Sha-256 of everything that decides the answer: the resolved scenario and the bytes of every table."""
+    said = {
+        "scenario": {key: value for key, value in facts.loaded.resolved.items() if key not in ("why", "source")},
+        "files": sorted((one.file, one.sha256) for one in facts.inputs.files),
+    }
+    return hashlib.sha256(canonical(said).encode()).hexdigest()
+
+
+def canonical(data: Any) -> str:
+    """JSON with one spelling: sorted keys, no spaces that depend on mood, no NaN."""
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def record(plan: Plan) -> dict[str, Any]:
+    """The whole of run.json for a plan, as plain JSON data."""
+    facts = plan.facts
+    return {
+        "format": 1,
+        "name": facts.loaded.scenario.name,
+        "hash": inputs_hash(facts),
+        "scenario": dict(facts.loaded.resolved),
+        "overrides": list(facts.loaded.overrides),
+        "model": facts.loaded.scenario.model,
+        "status": plan.status,
+        "objectives": [stage_record(stage) for stage in plan.stages],
+        "headline": headline(plan.table),
+        "rules": [_rule_record(plan, rule) for rule in plan.programme.rules.values()],
+        "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
+        "versions": versions(),
+        "warnings": warnings_of(facts),
+        "modelled_spend": facts.spend.modelled if facts.spend else False,
+        "seed": facts.spend.seed if facts.spend else None,
+        "spend": facts.spend.words if facts.spend else None,
+    }
+
+
+def warnings_of(facts: Facts) -> list[str]:
+    """What the reader must know: the loader's warnings, the choices applied to the data, and modelled spend."""
+    said = [*facts.loaded.warnings, *facts.inputs.notes]
+    if facts.spend and facts.spend.modelled:
+        said.append(f"{facts.spend.words}: every deficit and surplus here is made from it")
+    return said
+
+
+def stage_record(stage: Stage) -> dict[str, Any]:
+    """One objective as the contract has it; money in GBP million, the gap also in pounds."""
+    return {
+        "name": stage.name,
+        "unit": stage.unit,
+        "value": stage.value,
+        "bound": stage.bound if np.isfinite(stage.bound) else None,
+        "gap": stage.gap if np.isfinite(stage.gap) else None,
+        "gap_gbp": stage.gap_gbp if stage.gap_gbp is not None and np.isfinite(stage.gap_gbp) else None,
+        "final_value": stage.final_value,
+        "cap": stage.cap,
+        "proven": stage.proven,
+        "by": stage.by,
+        "method": stage.method,
+    }
+
+
+def headline(table: pd.DataFrame) -> dict[str, Any]:
+    """The figures people quote, from the whole pounds of the table; money of all years together."""
+    found: dict[str, Any] = {
+        "places": int(table["place"].nunique()),
+        "years": int(table["year"].nunique()),
+        "pot_gbp": int(table["allocation_gbp"].sum()),
+        "baseline_gbp": int(table["baseline_gbp"].sum()),
+        "movement_gbp": int(np.maximum(0, table["allocation_gbp"] - table["uniform_gbp"]).sum()),
+        "shortfall_below_target_gbp": int(np.maximum(0, table["target_gbp"] - table["allocation_gbp"]).sum()),
+        "places_gaining": int((table["allocation_gbp"] > table["uniform_gbp"]).sum()),
+        "places_losing": int((table["allocation_gbp"] < table["uniform_gbp"]).sum()),
+        "opening_dft_least_pct": float(table["opening_dft_pct"].min()),
+        "opening_dft_most_pct": float(table["opening_dft_pct"].max()),
+        "closing_dft_least_pct": float(table["closing_dft_pct"].min()),
+        "closing_dft_most_pct": float(table["closing_dft_pct"].max()),
+    }
+    if set(SPEND_COLUMNS) <= set(table.columns):
+        found |= _deficit_headline(table)
+    return found
+
+
+def _deficit_headline(table: pd.DataFrame) -> dict[str, int]:
+    gross, surplus = int(table["deficit_gbp"].sum()), int(table["surplus_gbp"].sum())
+    return {
+        "spend_gbp": int(table["spend_gbp"].sum()),
+        "gross_deficit_gbp": gross,
+        "gross_surplus_gbp": surplus,
+        "net_deficit_gbp": gross - surplus,
+        "deficit_underfunding_gbp": int(table["deficit_underfunding_gbp"].sum()),
+        "deficit_above_need_gbp": int(table["deficit_above_need_gbp"].sum()),
+        "places_in_deficit": int((table["deficit_gbp"] > 0).sum()),
+    }
+
+
+def _rule_record(plan: Plan, rule: Rule) -> dict[str, Any]:
+    compiled = plan.compiled
+    rows = np.flatnonzero(compiled.row_component == rule.name)
+    activity = compiled.matrix[rows] @ plan.values
+    near = np.minimum(activity - compiled.row_lower[rows], compiled.row_upper[rows] - activity) <= BINDING
+    binding = int(near.sum())
+    setting = plan.programme.settings[rule.name]
+    said = said_parameters(rule, setting.parameters)
+    return {
+        "name": rule.name,
+        "parameters": {
+            name: parameter.write(setting.parameters.get(name, parameter.default))
+            for name, parameter in rule.parameters.items()
+        },
+        "rows": len(rows),
+        "binding": binding,
+        "price": None,
+        "words": f"{rule.name}{f' {said}' if said else ''}: binds in {binding:,} of {len(rows):,} rows",
+        "source": setting.source or rule.source,
+        "why": setting.why,
+    }
+
+
+def said_parameters(rule: Rule, parameters: Mapping[str, Any]) -> str:
+    """A rule's parameters in the units of the scenario: `rate 2%, taper {...}`."""
+    return ", ".join(f"{name} {rule.parameters[name].write(value)}" for name, value in parameters.items())
+
+
+def versions() -> dict[str, str]:
+    """What computed this: the interpreter and the packages whose results it rests on."""
+    return {"allocopt": __version__, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}}

@@ -1,0 +1,173 @@
+"""What the terminal says about a run, a check and a verdict. Imports `runs`, `check`, `units`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+
+from allocopt.record import warnings_of
+from allocopt.report.console import console, table
+from allocopt.units import say_money
+
+if TYPE_CHECKING:
+    from allocopt.check import Verdict
+    from allocopt.plan import Facts
+    from allocopt.runs import Run
+
+HEADLINE_WORDS = {
+    "pot_gbp": "pot",
+    "places": "places",
+    "gross_deficit_gbp": "gross deficit",
+    "deficit_underfunding_gbp": "  of it underfunding",
+    "deficit_above_need_gbp": "  of it spending above need",
+    "gross_surplus_gbp": "gross surplus",
+    "net_deficit_gbp": "net (deficit less surplus)",
+    "places_in_deficit": "places in deficit",
+    "shortfall_below_target_gbp": "shortfall below target",
+    "movement_gbp": "moved, against uniform growth",
+    "places_gaining": "places gaining",
+    "places_losing": "places losing",
+}
+DFT_WORDS = {"opening": "opening distance from target", "closing": "closing distance from target"}
+
+
+def pounds(value: int) -> str:
+    """Whole pounds in the unit people read: 3210000 -> '£3.2m'."""
+    return say_money(value / 1e6)
+
+
+def show_run(found: Run, *, quiet: bool = False) -> None:
+    """Header, overrides, status with the gap in pounds, headline, objectives, rules, warnings, where it was written."""
+    out = console()
+    if quiet:
+        out.print(str(found.folder), soft_wrap=True)
+        return
+    said = found.record
+    _header(out, said)
+    out.print(status_line(said))
+    out.print(
+        table(
+            "Headline",
+            ["", "modelled spend" if said["modelled_spend"] else "all years"],
+            headline_rows(said["headline"]),
+        )
+    )
+    out.print(
+        table(
+            "Objectives, in order",
+            ["objective", "value", "proven bound", "gap", "at the plan"],
+            map(objective_row, said["objectives"]),
+        )
+    )
+    out.print(table("Rules", ["rule", "binding rows", "price of easing it"], map(rule_row, said["rules"]), left=1))
+    out.print(table("Who gains and who loses, by region (against uniform growth)", *region_table(found.effects)))
+    out.print(escape(said["summary"]))
+    for warning in said["warnings"]:
+        out.print(f"[yellow]note:[/yellow] {escape(warning)}")
+    out.print(f"written to {found.folder}", soft_wrap=True)
+
+
+def _header(out: Console, said: Mapping[str, Any]) -> None:
+    out.print(
+        f"[bold]{escape(said['name'])}[/bold]   model {', '.join(said['model'])}   years {', '.join(said['scenario']['years'])}"
+    )
+    for override in said["overrides"]:
+        out.print(f"  changed: {escape(override)}")
+
+
+def status_line(said: Mapping[str, Any]) -> str:
+    """`optimal: every objective proven, the widest gap is £0` or what is missing."""
+    gaps = [one["gap_gbp"] for one in said["objectives"] if one["gap_gbp"] is not None]
+    widest = f"widest gap £{max(gaps, default=0.0):,.0f}"
+    if said["status"] == "optimal":
+        return f"[green]optimal[/green]: every objective proven by a bound that does not rest on the solver; {widest}"
+    missing = ", ".join(one["name"] for one in said["objectives"] if not one["proven"])
+    return f"[red]not proven[/red] within the asked gap: {missing}; {widest} (best plan and bound are written)"
+
+
+def headline_rows(headline: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The headline as words and figures."""
+    rows = [
+        (words, pounds(headline[name]) if name.endswith("_gbp") else f"{headline[name]:,}")
+        for name, words in HEADLINE_WORDS.items()
+        if name in headline
+    ]
+    for moment, words in DFT_WORDS.items():
+        least, most = headline[f"{moment}_dft_least_pct"], headline[f"{moment}_dft_most_pct"]
+        rows.append((words, f"{least:+.1f}% to {most:+.1f}%"))
+    return rows
+
+
+def objective_row(one: Mapping[str, Any]) -> tuple[str, ...]:
+    """One stage as a row."""
+    money = one["unit"] == "GBP m"
+    show = say_money if money else (lambda value: f"{value:,.6g}")
+    gap = f"£{one['gap_gbp']:,.0f}" if one["gap_gbp"] is not None else f"{(one['gap'] or 0) * 100:.4f}%"
+    bound = show(one["bound"]) if one["bound"] is not None else "none"
+    return one["name"], show(one["value"]), bound, gap, show(one["final_value"])
+
+
+def rule_row(one: Mapping[str, Any]) -> tuple[str, str, str]:
+    """One rule as a row."""
+    said = ", ".join(f"{name} {value}" for name, value in one["parameters"].items() if value != "none")
+    price = one.get("price_words") or ""
+    return f"{one['name']} {said}".strip(), f"{one['binding']:,} of {one['rows']:,}", price
+
+
+def region_table(effects: pd.DataFrame) -> tuple[list[str], list[tuple[str, ...]]]:
+    """The first grouping of the effects table as headings and rows."""
+    first = next((name for name in ("by_region", "by_area") if (effects["table"] == name).any()), None)
+    if first is None:
+        return ["no grouping"], []
+    wide = effects[effects["table"] == first].pivot_table(index="group", columns="measure", values="value", sort=False)
+    wanted = {
+        "places": "places",
+        "gain_gbp": "gain or loss",
+        "deficit_gbp": "deficit",
+        "closing_dft_pct": "closing DfT",
+    }
+    shown = {name: words for name, words in wanted.items() if name in wide.columns}
+    rows = [(str(group), *(_cell(name, row[name]) for name in shown)) for group, row in wide.iterrows()]
+    return [first.removeprefix("by_"), *shown.values()], rows
+
+
+def _cell(name: str, value: float) -> str:
+    if name.endswith("_gbp"):
+        return pounds(int(value))
+    return f"{value:+.2f}%" if name.endswith("_pct") else f"{value:,.0f}"
+
+
+def show_check(facts: Facts) -> None:
+    """What a scenario would run on: places, pot, files, choices."""
+    out = console()
+    scenario = facts.loaded.scenario
+    out.print(f"[bold]{escape(scenario.name)}[/bold]: nothing wrong found")
+    out.print(
+        table(
+            "",
+            ["file", "rows", "sha-256"],
+            [(one.file, f"{one.rows:,}", one.sha256[:16]) for one in facts.inputs.files],
+        )
+    )
+    pots = ", ".join(f"{year} {say_money(pot)}" for year, pot in facts.inputs.pot.items())
+    out.print(
+        f"{len(facts.situation.places):,} places; pot {pots}; baseline {say_money(float(facts.situation.baseline.sum()))}"
+    )
+    for warning in warnings_of(facts):
+        out.print(f"[yellow]note:[/yellow] {escape(warning)}")
+
+
+def show_verdict(verdict: Verdict) -> None:
+    """Each check and what it found."""
+    out = console()
+    rows = [
+        ("[green]passed[/green]" if one.passed else "[red]FAILED[/red]", one.name, escape(one.words))
+        for one in verdict.checks
+    ]
+    out.print(table("", ["", "check", "found"], rows, left=3))
+    said = "every check passed" if verdict.passed else "this run does not hold: see FAILED above"
+    out.print(f"[bold]{said}[/bold]")

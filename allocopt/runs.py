@@ -1,0 +1,237 @@
+"""Run folders: written under a temporary name and renamed when whole, read back as a `Run`.
+
+Everything but `timing.json` is the same bytes for the same input. Imports `plan`, `record`, `effects` and below.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from allocopt.effects import effects_tables, summary, tidy
+from allocopt.errors import InputFault, Problem
+from allocopt.inputs import Inputs
+from allocopt.plan import Plan, make_plan
+from allocopt.record import record
+from allocopt.scenario import Loaded, load
+from allocopt.solve.stages import Stage
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its record (run.json) and its tables by file name; `folder` is None when nothing was written."""
+
+    record: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    """`allocations`, `effects` and whatever else the model and the scenario make, one CSV each"""
+    folder: Path | None = None
+    plan: Plan | None = None
+
+    @property
+    def allocations(self) -> pd.DataFrame:
+        """One row per place and year."""
+        return self.tables["allocations"]
+
+    @property
+    def effects(self) -> pd.DataFrame:
+        """Who gains and who loses, tidy."""
+        return self.tables["effects"]
+
+    @property
+    def exit(self) -> int:
+        """0 when every stage is proven within the asked gap, else 4."""
+        return 0 if self.record["status"] == "optimal" else 4
+
+    @property
+    def headline(self) -> Mapping[str, Any]:
+        """The figures people quote."""
+        found: Mapping[str, Any] = self.record["headline"]
+        return found
+
+
+class Clock:
+    """Times each step for timing.json, and passes the step's name on to whoever shows progress."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell, self._steps, self._last = tell, list[tuple[str, float]](), time.perf_counter()
+
+    def __call__(self, step: str) -> None:
+        self._steps.append((step, time.perf_counter()))
+        self._tell(step)
+
+    def timing(self) -> dict[str, Any]:
+        """Seconds a step, and the peak memory of the process in megabytes."""
+        ends = [moment for _, moment in self._steps[1:]] + [time.perf_counter()]
+        seconds = {step: round(end - start, 4) for (step, start), end in zip(self._steps, ends, strict=True)}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+        return {"seconds": seconds, "total_seconds": round(sum(seconds.values()), 4), "peak_memory_mb": round(peak, 1)}
+
+
+def run(
+    scenario: str | Path,
+    *,
+    set: Mapping[str, str] | Sequence[str] = (),  # noqa: A002 - the contract's name
+    out: str | Path | None = "runs",
+    tell: Callable[[str], None] = lambda step: None,  # noqa: ARG005 - the default listener ignores it
+) -> Run:
+    """Run a scenario file (or the name of a shipped one) and write its run folder under `out` (None writes nothing).
+
+    Raises InputFault (2), Infeasible or Unbounded (3), Stopped (4); then no folder is written.
+    """
+    return run_loaded(load(scenario, set=set), out=out, tell=tell)
+
+
+def run_loaded(
+    loaded: Loaded,
+    *,
+    out: str | Path | None = "runs",
+    tell: Callable[[str], None] = lambda step: None,  # noqa: ARG005 - the default listener ignores it
+) -> Run:
+    """Run a scenario that has been read already (see `run`)."""
+    clock = Clock(tell)
+    plan = make_plan(loaded, tell=clock)
+    clock("working out effects")
+    found = run_of(plan)
+    if out is None:
+        return found
+    clock("writing the run folder")
+    return write_run(found, Path(out), clock)
+
+
+def run_of(plan: Plan) -> Run:
+    """A plan with its record and effects, not yet written."""
+    said = record(plan)
+    tables = effects_tables(
+        plan.table,
+        attributes(plan.facts.inputs, plan.facts.loaded.scenario.report.group_by),
+        group_by=plan.facts.loaded.scenario.report.group_by,
+        modelled_spend=said["modelled_spend"],
+    )
+    said["summary"] = summary(tables, modelled_spend=said["modelled_spend"])
+    return Run(said, {"allocations": plan.table, "effects": tidy(tables)}, None, plan)
+
+
+def attributes(inputs: Inputs, group_by: Sequence[str]) -> pd.DataFrame:
+    """What places are grouped by in reports: the roles region, area and imd, and any other column that is asked for."""
+    columns = {role: inputs.role(role) for role in ("region", "area", "imd")}
+    columns |= {name: inputs.places[name] for name in group_by if name in inputs.places.columns}
+    return pd.DataFrame(
+        {name: column for name, column in columns.items() if column is not None}, index=inputs.places.index
+    )
+
+
+def write_run(found: Run, out: Path, clock: Clock) -> Run:
+    """Write the run folder whole or not at all; a folder of the same inputs is replaced."""
+    assert found.plan is not None
+    folder = out / folder_name(found.plan.facts.loaded.path.stem, found.record["hash"])
+    with whole_folder(folder) as draft:
+        write_json(draft / "run.json", found.record)
+        for name, frame in found.tables.items():
+            frame.to_csv(draft / f"{name}.csv", index=False, lineterminator="\n")
+        write_certificate(draft / "certificate.npz", found.plan)
+        write_json(draft / "timing.json", clock.timing())
+    return replace(found, folder=folder)
+
+
+def folder_name(name: str, inputs_hash: str) -> str:
+    """`<name>-<8 hex of the inputs' hash>`; the name keeps letters, digits, `-` and `_`."""
+    return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', name).strip('-') or 'run'}-{inputs_hash[:8]}"
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A draft folder that becomes `folder` when everything in it is written, and vanishes when anything fails."""
+    draft = _draft(folder)
+    try:
+        yield draft
+        _swap(draft, folder)
+    except OSError as failure:
+        raise _cannot_write(folder, failure) from failure
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _draft(folder: Path) -> Path:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        draft.chmod(0o777 & ~_umask())
+    except OSError as failure:
+        raise _cannot_write(folder, failure) from failure
+    return draft
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _swap(draft: Path, folder: Path) -> None:
+    if folder.exists():
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+        folder.rename(aside / folder.name)
+        draft.rename(folder)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        draft.rename(folder)
+
+
+def _cannot_write(folder: Path, failure: OSError) -> InputFault:
+    said = f"cannot write {folder}: {failure.strerror or failure}"
+    return InputFault(said, (Problem(said, "name a folder with room that you may write to: --out DIR", "--out"),))
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Readable JSON, keys in the order given, the same bytes every time."""
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_certificate(path: Path, plan: Plan) -> None:
+    """Every stage's row prices by row name (only the rows that have one), for `verify` to evaluate again."""
+    names = plan.compiled.row_names + [f"cap_{stage.name}" for stage in plan.stages]
+    arrays: dict[str, Any] = {}
+    for stage in plan.stages:
+        used = np.flatnonzero(stage.prices)
+        arrays[f"{stage.name}.rows"] = np.array([names[row].encode() for row in used], dtype=np.bytes_)
+        arrays[f"{stage.name}.prices"] = stage.prices[used]
+    np.savez_compressed(path, **arrays)
+
+
+def read_run(folder: str | Path) -> Run:
+    """A run folder read back. Raises InputFault when it is not one."""
+    folder = Path(folder)
+    try:
+        said = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        tables = {path.stem: _read_table(path) for path in sorted(folder.glob("*.csv"))}
+        missing = {"allocations", "effects"} - set(tables)
+        if missing:
+            raise ValueError(f"{', '.join(sorted(missing))}.csv is not there")  # noqa: TRY301 - told below with the rest
+    except (OSError, ValueError) as failure:
+        said_so = f"{folder} is not a run folder: {failure}"
+        raise InputFault(
+            said_so, (Problem(said_so, "name a folder that `allocopt run` wrote", str(folder)),)
+        ) from failure
+    return Run(said, tables, folder)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    text = {name: "str" for name in ("place", "name", "year", "group", "hub", "area", "previous_group", "level")}
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+
+
+__all__ = ["Run", "Stage", "read_run", "run", "run_of", "write_run"]
