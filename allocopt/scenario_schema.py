@@ -115,6 +115,8 @@ def _loosen(node: Any) -> None:
     if not isinstance(node, dict):
         return
     node.pop("required", None)
+    if "anyOf" in node:
+        node["anyOf"] = [form for form in node["anyOf"] if form != {"type": "null"}]
     if "properties" not in node:
         node.pop("default", None)  # defaults are held in internal units, which nobody writes
     for one in list(node.values()):
@@ -125,7 +127,7 @@ def _loosen(node: Any) -> None:
 
 
 def _or_off(one: Json) -> Json:
-    forms = [form for form in one["anyOf"] if form != {"type": "null"}] if "anyOf" in one else None
+    forms = one.get("anyOf")
     about: Json = {key: one[key] for key in ("description", "title") if key in one}
     inner = forms or [{key: value for key, value in one.items() if key not in about}]
     return {**about, "anyOf": [*inner, _OFF]}

@@ -218,7 +218,7 @@ def _syntax(fault: YAMLError, at: At) -> Problem:
     cure = next(
         (cure for pattern, cure in _CURES.items() if re.search(pattern, said)), "compare the line with its neighbours"
     )
-    mark = getattr(fault, "problem_mark", None)
+    mark = getattr(fault, "context_mark" if "expected ':'" in said else "problem_mark", None)
     place = at(mark.line + 1, mark.column + 1) if isinstance(fault, MarkedYAMLError) and mark else at(1, 1)
     return Problem(f"the text is not YAML: {said}" + (f" {context}" if context else ""), cure, mark=place)
 

@@ -1,7 +1,7 @@
 """Where the models and scenarios that come with allocopt are kept; imports `errors` alone.
 
-The wheel carries them inside the package, in `_shipped/`; a checkout has them in the folders beside the package. The
-copy inside the package comes first, so that a stranger's `scenarios/` folder next to an installed package is never read.
+The wheel carries them inside the package, in `_shipped/`; a checkout has them in the folders beside the package.
+The copy inside the package comes first, so that a stranger's `scenarios/` folder beside it is never read.
 """
 
 from __future__ import annotations

@@ -252,8 +252,8 @@ def test_a_tab_is_told() -> None:
 
 def test_a_missing_colon_is_told() -> None:
     text = told("colon.yaml")
-    assert "colon.yaml:3:6" in text
-    assert "missing colon" in text
+    assert "colon.yaml:2:1" in text
+    assert "cure: a colon is missing: write key: value" in text
 
 
 def test_text_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
@@ -380,7 +380,8 @@ def test_a_parent_that_drops_what_is_needed_is_shown_at_the_off() -> None:
 
 
 def test_a_component_is_a_share_of_need_or_an_amount() -> None:
-    assert only(BASE, "formula.remote.share=1%")[1] == "the component has both a share of need and an amount"
+    both = problems(BASE, "formula.remote.share=1%")["formula.remote"]
+    assert both[1] == "the component has both a share of need and an amount"
     assert "'unit' is missing" in told(BASE, "formula.remote.unit=off")
     assert "'need' is missing" in told(BASE, "formula.hospital.need=off")
 

@@ -72,7 +72,7 @@ def test_a_bare_number_is_never_a_rate(bare: object) -> None:
 
 
 def test_a_bare_number_is_told_what_to_write() -> None:
-    with pytest.raises(ValidationError, match="5 needs its unit: write it like £3.2m"):
+    with pytest.raises(ValidationError, match=r"5 needs its unit: write it like £3.2m"):
         TypeAdapter(Money).validate_python(5)
 
 
