@@ -82,7 +82,8 @@ def calibrated_size(
     if abs(reached - share_beyond) > 1.0 / len(share):
         wanted = f"{write_rate(share_beyond)} of {len(share):,} places beyond {write_rate(beyond)}"
         key = "inputs.baseline.follows_activity.share_beyond"
-        raise _fault(Problem(f"no size of effect puts {wanted}: the nearest is {reached:.2%}", "choose another share_beyond or beyond", key))
+        message = f"no size of effect puts {wanted}: the nearest is {reached:.2%}"
+        raise _fault(Problem(message, "choose another share_beyond or beyond", key))
     return size
 
 

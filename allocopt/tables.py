@@ -89,7 +89,7 @@ def _not_found(path: Path, file: str, cited: Cited) -> Problem:
     if not path.parent.is_dir():
         return cited.problem(f"table not found: there is no folder {path.parent}", "correct the path")
     beside = sorted(item.name for item in path.parent.iterdir() if item.is_file())
-    close = get_close_matches(path.name, beside, n=3, cutoff=0.5)
+    close = get_close_matches(path.name, beside, n=3, cutoff=0.6)
     has = some(beside) or "no files"
     cure = f"did you mean {' or '.join(map(repr, close))}?" if close else f"that folder has: {has}"
     return cited.problem(f"table not found: {file} (looked for {path})", cure)

@@ -1,4 +1,4 @@
-"""Four places in a folder of tables, and a scenario that reads them: what the tests of inputs, formula and baseline start from."""
+"""Four places in a folder of tables, and a scenario that reads them: where tests of inputs and targets start."""
 
 from __future__ import annotations
 
@@ -73,5 +73,10 @@ def refused(folder: Path, changes: Mapping[str, Any] | None = None) -> str:
 
 
 SHARED = {
-    "inputs.baseline": {"table": "bodies.csv", "column": "money", "unit": "£k", "shared": {"within": "ccg", "by": "target"}}
+    "inputs.baseline": {
+        "table": "bodies.csv",
+        "column": "money",
+        "unit": "£k",
+        "shared": {"within": "ccg", "by": "target"},
+    }
 }

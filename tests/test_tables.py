@@ -37,7 +37,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
 def test_a_table_that_is_not_there_is_answered_with_the_close_names() -> None:
     message = unreadable(FIXTURES / "quotes.csv")
     assert "case.yaml:7:12: inputs.places.table: table not found: data/quotes.csv" in message
-    assert "cure: did you mean 'quoted.csv'?" in message
+    assert "cure: did you mean 'quoted.csv'" in message
 
 
 def test_a_table_with_no_close_name_is_answered_with_what_the_folder_has() -> None:
