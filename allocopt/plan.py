@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt.baseline import baseline
-from allocopt.errors import PlanRefused, Problem, ScenarioFault
+from allocopt.errors import PlanRefused
 from allocopt.formula import Targets, targets
 from allocopt.inputs import Inputs, pot_against_baseline, read_inputs
 from allocopt.ledger import ledger
@@ -20,7 +20,6 @@ from allocopt.model import Model, load_model
 from allocopt.problem import Array, Situation, build
 from allocopt.problem import Problem as Programme
 from allocopt.scenario import Loaded
-from allocopt.settings import Scenario
 from allocopt.solve.certificate import largest_violation
 from allocopt.solve.compiled import Compiled, compile_problem
 from allocopt.solve.stages import Stage, lexicographic
@@ -86,25 +85,12 @@ def _groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:
     return {name: tuple(column.astype(str)) for name, column in text.items()}
 
 
-def check_objectives(scenario: Scenario, model: Model) -> None:
-    """Objectives about deficits need expected spend. Raises ScenarioFault."""
-    asked = [one.name for one in scenario.objectives if model.objective(one.name).needs_spend]
-    if asked and scenario.inputs.spend is None:
-        cure = "say `inputs.spend` (a table or `risk_model`), or leave these objectives out"
-        raise ScenarioFault(
-            f"{', '.join(asked)} needs expected spend",
-            (Problem(f"{', '.join(asked)} needs expected spend and the scenario has none", cure, "objectives"),),
-        )
-
-
-def make_plan(loaded: Loaded, *, tell: Callable[[str], None] = lambda step: None) -> Plan:
-    """Solve a scenario. Raises InputFault, Infeasible, Unbounded or Stopped; `tell` hears each step's name."""
-    model = load_model(loaded.scenario.model[0])
-    check_objectives(loaded.scenario, model)
-    tell("reading and checking tables")
-    facts = gather(loaded)
+def make_plan(facts: Facts, *, tell: Callable[[str], None] = lambda step: None) -> Plan:  # noqa: ARG005
+    """Build and solve the programme of a scenario. Raises Infeasible, Unbounded or Stopped; `tell` hears each step."""
+    scenario = facts.loaded.scenario
+    model = load_model(scenario.model[0])
     tell("building the programme")
-    programme = build(facts.situation, model, rules=loaded.scenario.rules, objectives=loaded.scenario.objectives)
+    programme = build(facts.situation, model, rules=scenario.rules, objectives=scenario.objectives)
     compiled = compile_problem(programme)
     tell("solving")
     return solve_plan(facts, model, programme, compiled)

@@ -22,10 +22,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.effects import effects_tables, summary, tidy
+from allocopt.effects import check_groupings, effects_tables, offered, summary, tidy, warnings
 from allocopt.errors import InputFault, Problem
-from allocopt.inputs import Inputs
-from allocopt.plan import Plan, make_plan
+from allocopt.plan import Facts, Plan, gather, make_plan
 from allocopt.record import record
 from allocopt.scenario import Loaded, load
 from allocopt.solve.stages import Stage
@@ -103,7 +102,10 @@ def run_loaded(
 ) -> Run:
     """Run a scenario that has been read already (see `run`)."""
     clock = Clock(tell)
-    plan = make_plan(loaded, tell=clock)
+    clock("reading and checking tables")
+    facts = gather(loaded)
+    check_groupings(groupings(facts), attributes(facts))
+    plan = make_plan(facts, tell=clock)
     clock("working out effects")
     found = run_of(plan)
     if out is None:
@@ -115,23 +117,29 @@ def run_loaded(
 def run_of(plan: Plan) -> Run:
     """A plan with its record and effects, not yet written."""
     said = record(plan)
+    modelled = said["modelled_spend"]
     tables = effects_tables(
-        plan.table,
-        attributes(plan.facts.inputs, plan.facts.loaded.scenario.report.group_by),
-        group_by=plan.facts.loaded.scenario.report.group_by,
-        modelled_spend=said["modelled_spend"],
+        plan.table, attributes(plan.facts), group_by=groupings(plan.facts), modelled_spend=modelled
     )
-    said["summary"] = summary(tables, modelled_spend=said["modelled_spend"])
+    said["summary"] = summary(tables, modelled_spend=modelled)
+    said["warnings"] += warnings(tables)
     return Run(said, {"allocations": plan.table, "effects": tidy(tables)}, None, plan)
 
 
-def attributes(inputs: Inputs, group_by: Sequence[str]) -> pd.DataFrame:
+def groupings(facts: Facts) -> Sequence[str]:
+    """What `report.group_by` asks for; the default list is cut to what the places can give."""
+    report = facts.loaded.scenario.report
+    asked = "group_by" in report.model_fields_set
+    return report.group_by if asked else offered(report.group_by, attributes(facts))
+
+
+def attributes(facts: Facts) -> pd.DataFrame:
     """What places are grouped by in reports: the roles region, area and imd, and any other column that is asked for."""
+    inputs, group_by = facts.inputs, facts.loaded.scenario.report.group_by
     columns = {role: inputs.role(role) for role in ("region", "area", "imd")}
     columns |= {name: inputs.places[name] for name in group_by if name in inputs.places.columns}
-    return pd.DataFrame(
-        {name: column for name, column in columns.items() if column is not None}, index=inputs.places.index
-    )
+    found = {name: column for name, column in columns.items() if column is not None}
+    return pd.DataFrame(found, index=inputs.places.index)
 
 
 def write_run(found: Run, out: Path, clock: Clock) -> Run:
@@ -141,7 +149,7 @@ def write_run(found: Run, out: Path, clock: Clock) -> Run:
     with whole_folder(folder) as draft:
         write_json(draft / "run.json", found.record)
         for name, frame in found.tables.items():
-            frame.to_csv(draft / f"{name}.csv", index=False, lineterminator="\n")
+            frame.to_csv(draft / f"{name}.csv", index=False, lineterminator="\n", float_format="%.15g")
         write_certificate(draft / "certificate.npz", found.plan)
         write_json(draft / "timing.json", clock.timing())
     return replace(found, folder=folder)
