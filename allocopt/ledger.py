@@ -1,7 +1,7 @@
 """The plan in whole pounds: rounding that keeps the total, and every column computed from the rounded pounds.
 
-`allocations.csv` is this table. Allocations are rounded by largest remainder so that they add up to the pot exactly; every other
-`_gbp` column follows exactly from the rounded pounds. Imports `problem` alone.
+`allocations.csv` is this table. Allocations are rounded by largest remainder so that they add up to the pot exactly;
+every other `_gbp` column follows exactly from the rounded pounds. Imports `problem` alone.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def whole_pounds(millions: Array, *, total: int | None = None) -> Pounds:
     missing = wanted - int(floor.sum())
     if not 0 <= missing <= len(exact):
         raise ValueError(f"amounts of {exact.sum():,.2f} pounds cannot be rounded to a total of {wanted:,}")
-    order = np.argsort(floor - exact, kind="stable")
+    order = np.argsort(np.round(floor - exact, 3), kind="stable")  # a solver's last bits break no tie
     floor[order[:missing]] += 1
     return floor
 

@@ -8,10 +8,10 @@
                 x_p >= (1 + f(d0_p)) b_p        growth_floor
                 x_p <= (1 + c(d0_p)) b_p        growth_ceiling
                 x_p >= (1 + u) T_p              dft_floor
-                x_p >= min(1, 1 + d0_p) T_p     no_further_under_target
+                x_p / T_p >= min(1, 1 + d0_p)   no_further_under_target
 
-Symbols: x_p allocation of place p (GBP m), b_p its baseline, T_p its target, s_p its expected spend, Q the pot, B the sum of
-baselines, d0_p = b_p / (share_p B) - 1 its opening distance from target.
+Symbols: x_p allocation of place p (GBP m), b_p its baseline, T_p its target, s_p its expected spend, Q the pot, B the
+sum of baselines, d0_p = b_p / (share_p B) - 1 its opening distance from target.
 Source: NHS England, Technical Guide to Allocation Formulae and Pace of Change.
 """
 

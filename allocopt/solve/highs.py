@@ -53,7 +53,7 @@ def _point(highs: highspy.Highs) -> Point:
     if status == highspy.HighsModelStatus.kUnbounded:
         raise Unbounded("the objective can improve for ever: a rule that limits it is missing")
     solution = highs.getSolution()
-    if not solution.value_valid:
+    if highs.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
         raise Stopped(f"the solver stopped without a plan: {highs.modelStatusToString(status)}")
     return Point(
         values=np.array(solution.col_value),
