@@ -5,6 +5,7 @@ Everything but `timing.json` is the same bytes for the same input. Imports `plan
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -151,8 +152,20 @@ def write_run(found: Run, out: Path, clock: Clock) -> Run:
         for name, frame in found.tables.items():
             frame.to_csv(draft / f"{name}.csv", index=False, lineterminator="\n", float_format="%.15g")
         write_certificate(draft / "certificate.npz", found.plan)
-        write_json(draft / "timing.json", clock.timing())
+        write_json(draft / "timing.json", {**clock.timing(), **whereabouts(found.plan.facts.loaded, draft)})
     return replace(found, folder=folder)
+
+
+def whereabouts(loaded: Loaded, folder: Path) -> dict[str, Any]:
+    """For `verify`: where the scenario and its tables were, and the hash of every file it reads; outside every hash."""
+    inputs = loaded.scenario.inputs
+    named = [which for which in ("places", "baseline", "spend") if getattr(getattr(inputs, which), "table", None)]
+    checked = sorted(path for path in folder.iterdir() if path.name == "run.json" or path.suffix in (".csv", ".npz"))
+    return {
+        "scenario": str(loaded.path.resolve()),
+        "tables": {which: str(loaded.table_path("inputs", which, "table")) for which in named},
+        "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in checked},
+    }
 
 
 def folder_name(name: str, inputs_hash: str) -> str:

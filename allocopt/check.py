@@ -1,0 +1,175 @@
+"""The independent checker: a finished run, checked again from its folder and its inputs alone.
+
+`verify` re-checks sums, every column and definition, every rule that is on, every objective's final value, the
+headline and the totals of the effects tables with code that shares nothing with the rooms that made them
+(`check_inputs`, `check_plan`, `check_rules`), and proves every bound again without the solver (`check_bound`). What
+is only words in run.json (warnings, summary, versions, binding counts) is covered by the hashes that timing.json
+keeps of the written files: they tell a change by accident, not a forger who writes both. Imports the `check_*` rooms,
+`verdict` and `errors`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from allocopt.check_bound import (
+    Recompiled,
+    check_bounds,
+    check_objectives_recompiled,
+    check_recompiled,
+    check_rule_recompiled,
+    decided_of,
+    drawn_distance,
+    recall,
+    recompile,
+)
+from allocopt.check_inputs import Plain, check_files, check_hash, find_tables, known, read_timing
+from allocopt.check_plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
+from allocopt.check_rules import SECOND, Decided, check_objectives, check_rule, said_of
+from allocopt.errors import InputFault, Problem
+from allocopt.model import load_model
+from allocopt.verdict import POUND, Check, Verdict, compared, guarded
+
+__all__ = ["Check", "Verdict", "verify"]
+
+TEXT = ("place", "name", "year", "table", "group", "measure", "unit")
+
+
+def verify(folder: str | Path, *, scenario: str | Path | None = None) -> Verdict:
+    """Check a run folder again; `scenario` says where the scenario file is now, when its tables have moved.
+
+    Raises InputFault (2) when it is not a run folder, and ScenarioFault (2) when `scenario` is not there.
+    """
+    folder = Path(folder)
+    record, tables = _read(folder)
+    checks = [*guarded("sealed files", lambda: [_sealed(folder)]), *_folder_checks(record, tables)]
+    where = find_tables(folder, record, None if scenario is None else Path(scenario))
+    inputs = [*guarded("input files", lambda: check_files(record, where))]
+    checks += inputs
+    if all(one.passed for one in inputs):
+        checks += guarded("the plan against the inputs", lambda: _against_inputs(folder, record, tables, where))
+    else:
+        checks.append(Check("the plan against the inputs", False, "not checked: these are not the inputs of the run"))
+    return Verdict(folder, tuple(checks))
+
+
+def _read(folder: Path) -> tuple[Plain, Mapping[str, pd.DataFrame]]:
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        tables = {name: _table(folder / f"{name}.csv") for name in ("allocations", "effects")}
+        inputs = record["scenario"]["inputs"]
+        if not isinstance(inputs, dict) or not all(isinstance(one, dict) for one in inputs.values()):
+            raise ValueError("run.json holds no scenario")  # noqa: TRY301 - told below with the rest
+    except (OSError, ValueError, KeyError, TypeError) as failure:
+        said = f"{folder} is not a run folder that can be read: {failure}"
+        raise InputFault(said, (Problem(said, "name a folder that `allocopt run` wrote", str(folder)),)) from failure
+    return record, tables
+
+
+def _table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=dict.fromkeys(TEXT, "str"), keep_default_na=False, na_values=[""])
+
+
+def _sealed(folder: Path) -> Check:
+    """The files of the folder have the bytes that were written, as timing.json notes them."""
+    noted = read_timing(folder).get("sha256", {})
+    wrong = [] if noted else ["timing.json notes no hashes, so the bytes cannot be compared with those written"]
+    for name, digest in noted.items():
+        path = folder / name
+        if not path.is_file():
+            wrong.append(f"{name} is not there")
+        elif sha256(path.read_bytes()).hexdigest() != digest:
+            wrong.append(f"{name} is not as it was written")
+    missing = {"run.json", "allocations.csv", "effects.csv", "certificate.npz"} - set(noted) if noted else set()
+    wrong += [f"timing.json notes no hash of {name}" for name in sorted(missing)]
+    return compared("sealed files", wrong, f"{', '.join(noted)}: as written")
+
+
+def _folder_checks(record: Plain, tables: Mapping[str, pd.DataFrame]) -> Iterator[Check]:
+    """What the folder says of itself, without its inputs."""
+    allocations = tables["allocations"]
+    yield from guarded("hash", lambda: [check_hash(record)])
+    yield from guarded("named as the scenario", lambda: [_named(record)])
+    yield from guarded("columns", lambda: check_columns(allocations))
+    yield from guarded("headline", lambda: [check_headline(allocations, record)])
+    yield from guarded("effects", lambda: check_effects(allocations, tables["effects"]))
+    yield from guarded("stages", lambda: check_stages(record))
+
+
+def _named(record: Plain) -> Check:
+    scenario = record["scenario"]
+    wrong = [
+        f"{key} is {record[key]!r}, the scenario's is {scenario[key]!r}"
+        for key in ("name", "model")
+        if record[key] != scenario[key]
+    ]
+    strange = [name for name in scenario["model"] if load_model(name).kind != "allocation"]
+    wrong += [f"model {name} has no independent check here" for name in [*strange, *scenario["model"][1:]]]
+    return compared("named as the scenario", wrong, f"{record['name']}, model {', '.join(record['model'])}")
+
+
+def check_stages(record: Plain) -> Iterator[Check]:
+    """Value, bound, gap, cap, proof and status of run.json fit together."""
+    solver, pot = record["scenario"]["solver"], record["scenario"]["pot"]["value"]
+    largest = max(pot.values()) if isinstance(pot, Mapping) else pot
+    for stage in record["objectives"]:
+        wrong = [*_stage_faults(stage, solver, 1e-9 * largest * 1e6)]
+        words = (
+            f"value {stage['value']:,.6f}, final value {stage['final_value']:,.6f} {stage['unit']}, gap {stage['gap']}"
+        )
+        yield compared(f"stage {stage['name']}", wrong, words)
+    status = "optimal" if all(stage["proven"] for stage in record["objectives"]) else "gap"
+    wrong = [] if record["status"] == status else [f"status is {record['status']}, the stages make it {status}"]
+    yield compared("status", wrong, status)
+
+
+def _stage_faults(stage: Plain, solver: Plain, close: float) -> Iterator[str]:
+    """What does not fit in one objective of run.json; `close` is the gap in pounds that counts as proof."""
+    money, value, bound, cap = stage["unit"] == "GBP m", stage["value"], stage["bound"], stage["cap"]
+    sense, scale = (1 if cap >= value else -1), (1e6 if money else 1.0)
+    slack = max(solver["slack"] * abs(value), solver["slack_at_least"] if money else 1e-9)
+    if not np.isclose(cap, value + sense * slack, rtol=1e-12, atol=1e-12):
+        yield f"cap {cap} is not the value and its slack, {value + sense * slack}"
+    if scale * sense * (stage["final_value"] - cap) > (POUND if money else 1e-6):
+        yield f"final value {stage['final_value']} passes the cap {cap} that the stage left"
+    off = None if bound is None else abs(value - bound)
+    gap = None if off is None else off / max(abs(value), 1e-6)
+    gap_gbp = off * 1e6 if off is not None and money else None
+    for name, found in (("gap", gap), ("gap_gbp", gap_gbp)):
+        if (stage[name] is None) != (found is None) or not np.isclose(
+            stage[name] or 0.0, found or 0.0, rtol=1e-9, atol=1e-12
+        ):
+            yield f"{name} is {stage[name]}, value and bound make it {found}"
+    if bound is not None and scale * sense * (bound - value) > max(POUND if money else 0.0, 1e-9 * scale * abs(value)):
+        yield f"bound {bound} is on the wrong side of the value {value}"
+    proven = gap is not None and (gap <= solver["gap"] or (gap_gbp is not None and gap_gbp <= close))
+    if stage["proven"] is not proven:
+        yield f"proven is {stage['proven']}, the gap makes it {proven}"
+
+
+def _against_inputs(
+    folder: Path, record: Plain, tables: Mapping[str, pd.DataFrame], where: Mapping[str, Path | None]
+) -> Iterator[Check]:
+    of = recompile(recall(record, where, folder))
+    own = known(record, where, distance=drawn_distance(of.facts))
+    yield from guarded("the table against the inputs", lambda: check_against_inputs(tables["allocations"], own, record))
+    decided = decided_of(own, given_of(tables["allocations"]))
+    yield from guarded("rules", lambda: _rules(of, decided, record))
+    yield from guarded("objectives", lambda: check_objectives(decided, record))
+    yield from guarded("objectives", lambda: check_objectives_recompiled(of, decided, record))
+    yield from guarded("recompiled programme", lambda: check_recompiled(of, decided, record))
+    yield from guarded("bounds", lambda: check_bounds(of, record, folder / "certificate.npz"))
+
+
+def _rules(of: Recompiled, decided: Decided, record: Plain) -> Iterator[Check]:
+    for name in of.programme.rules:
+        if name in SECOND:
+            yield check_rule(name, decided, said_of(record, name))
+        else:
+            yield check_rule_recompiled(of, decided, name)

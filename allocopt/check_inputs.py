@@ -1,0 +1,290 @@
+"""The checker's own reading of the inputs: tables, pot, targets, baseline and spend, in pounds.
+
+Written a second time on purpose: it shares no code with the rooms that made the run, so that a fault in either shows
+as a difference. One thing is not written twice: random draws. The distances of modelled spend and the persistent
+effect of a baseline that follows activity are drawn again by the spend model, since a draw has no second derivation.
+Imports `risk` (for that draw), `scenario` and `shipped` (to find files) and `errors`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from allocopt.errors import ScenarioFault
+from allocopt.risk import ENGLAND_PRACTICES, persistent_draw
+from allocopt.scenario import find_scenario, load
+from allocopt.shipped import shipped
+from allocopt.verdict import Check, Floats, compared
+
+Plain = Mapping[str, Any]
+
+TABLES = ("places", "baseline", "spend")
+POUNDS = {"£": 1.0, "GBP": 1.0, "£k": 1e3, "GBP k": 1e3, "£m": 1e6, "GBP m": 1e6, "£bn": 1e9, "GBP bn": 1e9}
+LIMIT = 0.6
+"""The effect of past activity stays within +/-60%."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the places bring, n places by code and T years; money in pounds, not rounded."""
+
+    places: tuple[str, ...]
+    names: tuple[str, ...]
+    years: tuple[str, ...]
+    pot: Floats
+    """(T,)"""
+    baseline: Floats
+    """(n,)"""
+    target: Floats
+    """(n, T)"""
+    population: Floats
+    """(n,) people; NaN throughout when no column is named"""
+    spend: Floats | None
+    """(n, T)"""
+
+    @property
+    def opening(self) -> Floats:
+        """(n, T) opening distance from target: the base-year money in the base-year shape, on each year's shares."""
+        held = self.baseline / self.baseline.sum()
+        return np.asarray(held[:, None] / (self.target / self.pot) - 1.0)
+
+
+def find_tables(folder: Path, record: Plain, scenario: Path | None) -> dict[str, Path | None]:
+    """Where each table of the run is now, by its key below `inputs`; None when it is nowhere.
+
+    With `scenario`, where that file states it; else where timing.json says it was read, beside the scenario file
+    that it names, or among the scenarios that are shipped. Raises ScenarioFault when `scenario` is not there.
+    """
+    said = record["scenario"]["inputs"]
+    written = {which: str(said[which]["table"]) for which in TABLES if said.get(which, {}).get("table")}
+    return {
+        which: next((path for path in _candidates(folder, which, name, scenario) if path.is_file()), None)
+        for which, name in written.items()
+    }
+
+
+def _candidates(folder: Path, which: str, name: str, scenario: Path | None) -> Iterator[Path]:
+    if scenario is not None:
+        file = find_scenario(scenario)
+        yield from _stated(file, which, name)
+        yield file.resolve().parent / name
+        return
+    timing = read_timing(folder)
+    noted = timing.get("tables", {})
+    if which in noted:
+        yield Path(noted[which])
+    if "scenario" in timing:
+        yield Path(timing["scenario"]).parent / name
+    yield shipped("scenarios") / name
+
+
+def _stated(file: Path, which: str, name: str) -> Iterator[Path]:
+    """Where the scenario (or one that it extends) states the table, when it still names it."""
+    try:
+        loaded = load(file)
+        if getattr(getattr(loaded.scenario.inputs, which), "table", None) == name:
+            yield loaded.table_path("inputs", which, "table")
+    except ScenarioFault:
+        return
+
+
+def read_timing(folder: Path) -> Plain:
+    """What timing.json notes: `scenario` and `tables` (paths), `sha256` (by file); empty where it does not hold it."""
+    try:
+        found = json.loads((folder / "timing.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    shapes = {"scenario": str, "tables": dict, "sha256": dict}
+    noted = {key: found[key] for key in shapes if isinstance(found, dict) and isinstance(found.get(key), shapes[key])}
+    return {
+        key: one
+        for key, one in noted.items()
+        if key == "scenario" or all(isinstance(text, str) for text in one.values())
+    }
+
+
+def check_files(record: Plain, tables: Mapping[str, Path | None]) -> Iterator[Check]:
+    """Every table of the scenario is there with the bytes that the run read, and run.json names no other."""
+    stated = {str(record["scenario"]["inputs"][which]["table"]): path for which, path in tables.items()}
+    listed = {one["file"]: one for one in record["inputs"]}
+    odd = [f"run.json lists {name}, which its scenario does not name" for name in listed if name not in stated]
+    odd += [f"run.json does not list {name}, which its scenario names" for name in stated if name not in listed]
+    yield compared("input files listed", odd, f"the {len(listed)} files that the scenario names")
+    for name, path in stated.items():
+        yield _same_bytes(name, path, listed.get(name, {}))
+
+
+def _same_bytes(name: str, path: Path | None, listed: Plain) -> Check:
+    if path is None:
+        return Check(f"input {name}", False, f"{name} is not found: say where the scenario file is, --scenario FILE")
+    found, rows = sha256(path.read_bytes()).hexdigest(), len(cells(path))
+    differences = []
+    if found != listed.get("sha256"):
+        differences.append(
+            f"sha-256 of {path} is {found[:16]}..., of the file that the run read {listed.get('sha256')}"
+        )
+    if rows != listed.get("rows"):
+        differences.append(f"{path} has {rows:,} rows, the file that the run read {listed.get('rows')}")
+    return compared(f"input {name}", differences, f"same bytes: sha-256 {found[:16]}..., {rows:,} rows")
+
+
+def check_hash(record: Plain) -> Check:
+    """The hash in run.json is that of its scenario and of its files."""
+    said = {
+        "scenario": {key: value for key, value in record["scenario"].items() if key not in ("why", "source")},
+        "files": sorted([one["file"], one["sha256"]] for one in record["inputs"]),
+    }
+    text = json.dumps(said, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    found = sha256(text.encode()).hexdigest()
+    wrong = [] if found == record["hash"] else [f"scenario and files hash to {found[:16]}..., run.json says otherwise"]
+    return compared("hash", wrong, f"the scenario and the files hash to {found[:8]}")
+
+
+def cells(path: Path) -> pd.DataFrame:
+    """A table with every cell as text."""
+    if path.suffix.lower() in {".parquet", ".pq"}:
+        frame = pd.read_parquet(path)
+        return frame.astype(object).where(frame.notna(), "").astype(str)
+    rows = [row for row in csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")) if row]
+    return pd.DataFrame(rows[1:], columns=rows[0], dtype=str)
+
+
+def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats | None) -> Known:
+    """The inputs of a run as its scenario (in run.json) says; `distance` (n,) is the draw of modelled spend."""
+    scenario = record["scenario"]
+    places = _places(scenario["inputs"]["places"], _table(tables, "places"))
+    years = tuple(scenario["years"])
+    value = scenario["pot"]["value"]
+    pot = np.array([1e6 * float(value[year] if isinstance(value, Mapping) else value) for year in years])
+    target = np.stack([_target(scenario["formula"], places, one) for one in pot], axis=1)
+    return Known(
+        places=tuple(places.index),
+        names=_names(scenario["inputs"]["places"], places),
+        years=years,
+        pot=pot,
+        baseline=_baseline(scenario["inputs"], places, tables, target[:, 0], float(pot[0])),
+        target=target,
+        population=_population(scenario["inputs"]["places"], places),
+        spend=_spend(scenario["inputs"], places, tables, target, distance),
+    )
+
+
+def _table(tables: Mapping[str, Path | None], which: str) -> pd.DataFrame:
+    path = tables[which]
+    if path is None:
+        raise ValueError(f"the table of {which} is not found")
+    return cells(path)
+
+
+def _figures(frame: pd.DataFrame, column: str) -> Floats:
+    return np.array([float(cell) for cell in frame[column]])
+
+
+def _places(said: Plain, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the places that take part, by code."""
+    for column, wanted in said.get("only", {}).items():
+        frame = frame[frame[column].isin([wanted] if isinstance(wanted, str) else wanted)]
+    small = said.get("small_lists")
+    if small and small["treat"] == "leave_out":
+        frame = frame[_figures(frame, said["columns"]["population"]) >= small["under"]]
+    found = frame.set_index(said["key"], drop=False)
+    return found.loc[sorted(found.index)]
+
+
+def _names(said: Plain, places: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(str(cell) for cell in places[said.get("name", said["key"])].to_list())
+
+
+def _population(said: Plain, places: pd.DataFrame) -> Floats:
+    column = said.get("columns", {}).get("population")
+    return np.full(len(places), np.nan) if column is None else _figures(places, column)
+
+
+def _target(formula: Plain, places: pd.DataFrame, pot: float) -> Floats:
+    """(n,) pounds: amounts first, the rest of the pot by the shares of need."""
+    amounts = np.zeros(len(places))
+    shares = np.zeros(len(places))
+    for said in formula.values():
+        if "amount" in said:
+            less = _figures(places, said["less"]) if "less" in said else 0.0
+            amounts += POUNDS[said.get("unit", "£")] * (_figures(places, said["amount"]) - less)
+        else:
+            need = _need(said, places)
+            shares += said["share"] * need / need.sum()
+    rest = pot - amounts.sum()
+    return np.asarray(amounts + (rest * shares / shares.sum() if shares.any() else 0.0))
+
+
+def _need(said: Plain, places: pd.DataFrame) -> Floats:
+    weights = {said["need"]: 1.0} if isinstance(said["need"], str) else said["need"]
+    need = np.sum([weight * _figures(places, name) for name, weight in weights.items()], axis=0)
+    for index in said.get("times", ()):
+        need = need * _figures(places, index)
+    return np.asarray(need)
+
+
+def _money(said: Plain, frame: pd.DataFrame, key: str) -> dict[str, float]:
+    """Pounds by the code in column `key`."""
+    return dict(zip(frame[key], POUNDS[said["unit"]] * _figures(frame, said["column"]), strict=True))
+
+
+def _baseline(
+    inputs: Plain, places: pd.DataFrame, tables: Mapping[str, Path | None], target: Floats, pot: float
+) -> Floats:
+    said = inputs["baseline"]
+    if "follows_activity" in said:
+        return _activity(said["follows_activity"], tuple(places.index), target / target.sum(), pot)
+    frame = _table(tables, "baseline")
+    if "shared" not in said:
+        money = _money(said, frame, said.get("key", inputs["places"]["key"]))
+        return np.array([money[place] for place in places.index])
+    within, by = said["shared"]["within"], said["shared"]["by"]
+    money = _money(said, frame, said.get("key", within))
+    weight = target if by == "target" else _figures(places, by)
+    total: dict[str, float] = {}
+    for body, one in zip(places[within], weight, strict=True):
+        total[body] = total.get(body, 0.0) + one
+    return np.array([money[body] * one / total[body] for body, one in zip(places[within], weight, strict=True)])
+
+
+def _activity(said: Plain, places: tuple[str, ...], share: Floats, pot: float) -> Floats:
+    """Fair share x (1 + size x effect), rescaled; the size is bisected in [0, 64] so that enough places lie beyond."""
+    effect = persistent_draw(pd.Index(places, dtype="str", name="place"), seed=said["seed"], model=ENGLAND_PRACTICES)
+
+    def activity(size: float) -> Floats:
+        made = share * (1.0 + np.clip(size * effect, -LIMIT, LIMIT))
+        return np.asarray(made / made.sum())
+
+    def beyond(size: float) -> float:
+        return float(np.mean(np.abs(activity(size) / share - 1.0) > said["beyond"]))
+
+    low, high = 0.0, 64.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if beyond(middle) < said["share_beyond"] else (low, middle)
+    size = low if abs(beyond(low) - said["share_beyond"]) <= abs(beyond(high) - said["share_beyond"]) else high
+    return activity(size) * (1e6 * said["total"] if "total" in said else pot)
+
+
+def _spend(
+    inputs: Plain, places: pd.DataFrame, tables: Mapping[str, Path | None], target: Floats, distance: Floats | None
+) -> Floats | None:
+    said = inputs.get("spend")
+    if said is None:
+        return None
+    if "risk_model" in said:
+        if distance is None:
+            raise ValueError("modelled spend was not drawn again")
+        return np.asarray(target * (1.0 + distance[:, None]))
+    money = _money(said, _table(tables, "spend"), said.get("key", inputs["places"]["key"]))
+    return np.array([[money[place]] for place in places.index])

@@ -1,0 +1,31 @@
+"""Every rule and objective that allocopt has, found by looking, so that a new one cannot be forgotten."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from allocopt import objectives, rules
+from allocopt.model import Model, Objective, Rule, load_model, model_names
+
+
+def all_rules() -> list[Rule]:
+    """Every Rule in allocopt/rules/, by name."""
+    modules = [
+        importlib.import_module(f"{rules.__name__}.{found.name}") for found in pkgutil.iter_modules(rules.__path__)
+    ]
+    return _named(one for module in modules for one in vars(module).values() if isinstance(one, Rule))
+
+
+def all_objectives() -> list[Objective]:
+    """Every Objective in allocopt/objectives.py, by name."""
+    return _named(one for one in vars(objectives).values() if isinstance(one, Objective))
+
+
+def all_models() -> list[Model]:
+    """Every model in models/, by name."""
+    return [load_model(name) for name in model_names()]
+
+
+def _named(parts):
+    return sorted({part.name: part for part in parts}.values(), key=lambda part: part.name)

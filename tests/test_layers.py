@@ -1,0 +1,177 @@
+"""The rooms import downwards, never up and never in a circle; functions and modules stay small enough to read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "allocopt"
+
+SHELVES = """
+allocopt
+errors
+units
+settings
+shipped
+model
+rules.* objectives
+scenario_tree
+scenario_shape
+scenario_chain scenario_faults
+scenario_rules scenario_schema
+scenario_checks
+scenario
+tables
+cells
+joins
+reading
+columns money places
+inputs
+quantiles streams
+formula
+risk
+spend
+baseline
+problem
+solve.compiled
+solve.certificate solve.highs
+solve.stages
+ledger
+plan
+record
+verdict
+check_inputs
+check_plan check_rules
+diagnose check
+inequality effects_words effects_places
+effects
+explain
+runs
+report.console
+report.*
+batch
+cli
+"""
+"""The lowest first; rooms on one shelf may import each other, but not in a circle.
+
+`allocopt` is the package's own front door: it holds the version and imports a verb only when it is asked for.
+"""
+
+ORDER = {name: shelf for shelf, line in enumerate(SHELVES.strip().splitlines()) for name in line.split()}
+
+
+def room_of(path: Path) -> str:
+    """`solve.highs` for allocopt/solve/highs.py; a package's own file is the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__") or "allocopt"
+
+
+SOURCES = {room_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if "_shipped" not in path.parts}
+
+
+def shelf(room: str) -> int:
+    """The shelf of a room. Raises AssertionError for a room that has no place."""
+    for name in (room, f"{room.partition('.')[0]}.*", f"{room}.*"):
+        if name in ORDER:
+            return ORDER[name]
+    found = [number for name, number in ORDER.items() if name.startswith(f"{room}.")]
+    assert found, f"give this room its place: '{room}' is not on any shelf of tests/test_layers.py"
+    return min(found)
+
+
+def imports(room: str, text: str) -> set[str]:
+    """The rooms that a module imports anywhere in it, except for types alone."""
+    return {found for node in _statements(ast.parse(text)) for found in _rooms(room, node)} - {room}
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            yield from (one for other in child.orelse for one in (other, *_statements(other)))
+            continue
+        yield child
+        yield from _statements(child)
+
+
+def _rooms(room: str, node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        names = [f"{_from(room, node)}.{alias.name}" for alias in node.names]
+    else:
+        return
+    yield from (_room(name) for name in names if name.partition(".")[0] == "allocopt")
+
+
+def _from(room: str, node: ast.ImportFrom) -> str:
+    if not node.level:
+        return node.module or ""
+    inside = ["allocopt", *room.split(".")][: -node.level]
+    return ".".join([*inside, *([node.module] if node.module else [])])
+
+
+def _room(name: str) -> str:
+    """`allocopt.units.Rate` lives in `units`: the longest part of the name that is a module."""
+    inner = name.split(".")[1:]
+    known = (".".join(inner[:length]) for length in range(len(inner), 0, -1))
+    return next((room for room in known if room in SOURCES), "allocopt")
+
+
+def functions() -> list[tuple[str, int]]:
+    """Every function as `room.name` and its lines, from `def` to its end."""
+    return [
+        (f"{room}.{node.name}", (node.end_lineno or node.lineno) - node.lineno + 1)
+        for room, path in SOURCES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+@pytest.mark.parametrize("room", SOURCES)
+def test_a_room_imports_only_from_its_own_shelf_and_below(room):
+    found = imports(room, SOURCES[room].read_text(encoding="utf-8"))
+    upward = sorted(other for other in found if shelf(other) > shelf(room))
+    assert not upward, f"{room} imports {', '.join(upward)}, which stands above it"
+
+
+def test_no_rooms_import_each_other_in_a_circle():
+    graph = {room: imports(room, path.read_text(encoding="utf-8")) for room, path in SOURCES.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        pytest.fail(f"these rooms import each other: {' <- '.join(circle.args[1])}")
+
+
+def test_no_module_has_400_lines():
+    sizes = {room: len(path.read_text(encoding="utf-8").splitlines()) for room, path in SOURCES.items()}
+    assert {room: size for room, size in sizes.items() if size >= 400} == {}
+
+
+def test_no_function_has_more_than_60_lines():
+    assert [(name, lines) for name, lines in functions() if lines > 60] == []
+
+
+def test_most_functions_have_fewer_than_10_lines():
+    assert median(lines for _, lines in functions()) < 10
+
+
+def test_imports_inside_functions_count_and_imports_for_types_do_not():
+    text = (
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from allocopt.runs import Run\n"
+        "else:\n    import allocopt.units\n"
+        "def work():\n    from allocopt.solve.highs import minimise\n"
+        "from allocopt import streams\n"
+        "from .errors import Problem\n"
+    )
+    assert imports("risk", text) == {"units", "solve.highs", "streams", "errors"}
+
+
+def test_a_room_without_a_place_is_told():
+    with pytest.raises(AssertionError, match="give this room its place: 'attic' is not on any shelf"):
+        shelf("attic")
