@@ -25,10 +25,20 @@ from allocopt.effects_places import (
     has_spend,
     offered,
 )
-from allocopt.effects_words import BANDS, summary, warnings
+from allocopt.effects_words import BANDS, against_their_group, summary, warnings
 from allocopt.inequality import Floats, atkinson, concentration, gini, kakwani, redistribution, theil, theil_split
 
-__all__ = ["check_groupings", "effects", "effects_tables", "offered", "summary", "tidy", "unit", "warnings"]
+__all__ = [
+    "against_their_group",
+    "check_groupings",
+    "effects",
+    "effects_tables",
+    "offered",
+    "summary",
+    "tidy",
+    "unit",
+    "warnings",
+]
 
 Tables = dict[str, pd.DataFrame]
 Labels = np.ndarray[Any, np.dtype[np.object_]]

@@ -91,12 +91,13 @@ def summary(tables: Mapping[str, pd.DataFrame], *, modelled_spend: bool) -> str:
 
 
 def warnings(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
-    """Where a group's total hides something: its money and its mean move apart, or places move against their group."""
-    found = []
-    for name, table in tables.items():
-        if name.startswith("by_"):
-            found += _apart(name, table) + _against(name, table)
-    return tuple(found)
+    """Where a group's total hides something: its money and the mean change of its people move apart."""
+    return tuple(line for name, table in tables.items() if name.startswith("by_") for line in _apart(name, table))
+
+
+def against_their_group(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """How many places lose in a group that gains, and gain in a group that loses, one line a grouping."""
+    return tuple(line for name, table in tables.items() if name.startswith("by_") for line in _against(name, table))
 
 
 def _apart(name: str, table: pd.DataFrame) -> list[str]:

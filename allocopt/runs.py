@@ -119,9 +119,7 @@ def run_of(plan: Plan) -> Run:
     """A plan with its record and effects, not yet written."""
     said = record(plan)
     modelled = said["modelled_spend"]
-    tables = effects_tables(
-        plan.table, attributes(plan.facts), group_by=groupings(plan.facts), modelled_spend=modelled
-    )
+    tables = effects_tables(plan.table, attributes(plan.facts), group_by=groupings(plan.facts), modelled_spend=modelled)
     said["summary"] = summary(tables, modelled_spend=modelled)
     said["warnings"] += warnings(tables)
     return Run(said, {"allocations": plan.table, "effects": tidy(tables)}, None, plan)

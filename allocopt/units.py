@@ -14,8 +14,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-_NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?"
-_MONEY = re.compile(rf"^\s*(?P<sign>[-+]?)\s*(?:£|GBP\s*)?\s*(?P<number>{_NUMBER})\s*(?P<scale>k|m|bn)?\s*(?P<word>GBP)?\s*$")
+_UNSIGNED = r"(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = rf"[-+]?{_UNSIGNED}"
+_MONEY = re.compile(
+    rf"^\s*(?P<sign>[-+]?)\s*(?:£|GBP\s*)?\s*(?P<number>{_UNSIGNED})\s*(?P<scale>k|m|bn)?\s*(?P<word>GBP)?\s*$"
+)
 _POWER = {None: -6, "k": -3, "m": 0, "bn": 3}
 
 
@@ -128,23 +131,35 @@ def _reader(unit: Unit) -> Callable[[Any], float]:
 
 
 Rate = Annotated[
-    float, BeforeValidator(_reader(RATE)), WithJsonSchema({"type": "string", "pattern": r"%\s*$", "examples": ["2.5%"]}), RATE
+    float,
+    BeforeValidator(_reader(RATE)),
+    WithJsonSchema({"type": "string", "pattern": r"%\s*$", "examples": ["2.5%"]}),
+    RATE,
 ]
 Money = Annotated[
-    float, BeforeValidator(_reader(MONEY)), WithJsonSchema({"type": "string", "pattern": "£|GBP", "examples": ["£3.2m"]}), MONEY
+    float,
+    BeforeValidator(_reader(MONEY)),
+    WithJsonSchema({"type": "string", "pattern": "£|GBP", "examples": ["£3.2m"]}),
+    MONEY,
 ]
 Kilometres = Annotated[
-    float, BeforeValidator(_reader(KILOMETRES)), WithJsonSchema({"type": "string", "pattern": r"k?m\s*$", "examples": ["25 km"]}), KILOMETRES
+    float,
+    BeforeValidator(_reader(KILOMETRES)),
+    WithJsonSchema({"type": "string", "pattern": r"k?m\s*$", "examples": ["25 km"]}),
+    KILOMETRES,
 ]
 Seconds = Annotated[
-    float, BeforeValidator(_reader(SECONDS)), WithJsonSchema({"type": "string", "pattern": r"(s|min|h)\s*$", "examples": ["60s"]}), SECONDS
+    float,
+    BeforeValidator(_reader(SECONDS)),
+    WithJsonSchema({"type": "string", "pattern": r"(s|min|h)\s*$", "examples": ["60s"]}),
+    SECONDS,
 ]
 
 _TABLE_UNITS = {"£": 1e-6, "GBP": 1e-6, "£k": 1e-3, "£m": 1.0, "£bn": 1e3, "GBP k": 1e-3, "GBP m": 1.0, "GBP bn": 1e3}
 
 
 def _read_table_unit(value: Any) -> str:
-    if value not in _TABLE_UNITS:
+    if not isinstance(value, str) or value not in _TABLE_UNITS:
         raise ValueError(f"'{value}' is not a unit of money for a column: write one of {', '.join(_TABLE_UNITS)}")
     return str(value)
 

@@ -17,7 +17,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allocopt.effects import check_groupings, effects, effects_tables, offered, summary, tidy, unit, warnings
+from allocopt.effects import (
+    against_their_group,
+    check_groupings,
+    effects,
+    effects_tables,
+    offered,
+    summary,
+    tidy,
+    unit,
+    warnings,
+)
 from allocopt.effects_words import BANNED
 from allocopt.errors import TableFault
 
@@ -342,7 +352,7 @@ def test_what_does_not_move_stays():
 def test_no_word_judges(moves, spend):
     allocation = [1_100_000 + move for move in (*moves, -sum(moves))]
     tables = tables_of(table(allocation=allocation, spend=spend))
-    said = " ".join([summary(tables, modelled_spend=True), *warnings(tables)]).lower()
+    said = " ".join([summary(tables, modelled_spend=True), *warnings(tables), *against_their_group(tables)]).lower()
     assert not BANNED & set(re.findall(r"[a-z]+", said))
 
 
@@ -352,7 +362,7 @@ def test_places_that_move_against_their_group_are_counted():
     assert tables["by_region"]["opposite_places"].tolist() == [1, 0, 1]
     assert (
         "by_region: 1 place loses in a group that gains and 0 places gain in a group that loses (1,000 people)"
-        in warnings(tables)
+        in against_their_group(tables)
     )
 
 

@@ -54,6 +54,9 @@ def test_a_quantity_is_read_in_its_unit(unit: Unit, text: str, value: float) -> 
         (MONEY, "500m", "'500m' is not an amount of money: write its unit, such as £5k"),
         (MONEY, "£5 lots", "'£5 lots' is not an amount of money"),
         (MONEY, "£1,00", "'£1,00' is not an amount of money"),
+        (RATE, "e5%", "'e5%' is not a rate"),
+        (MONEY, "£e5", "'£e5' is not an amount of money"),
+        (MONEY, "-£-5m", "'-£-5m' is not an amount of money"),
         (KILOMETRES, "25", "'25' is not a distance: write its unit, such as 25 km"),
         (KILOMETRES, "5 miles", "'5 miles' is not a distance"),
         (SECONDS, "60", "'60' is not a duration: write its unit, such as 60s, 10min or 1h"),
@@ -100,3 +103,8 @@ def test_a_column_of_money_has_a_known_unit() -> None:
     assert (to_million("£k"), to_million("GBP"), to_million("£bn")) == (1e-3, 1e-6, 1e3)
     with pytest.raises(ValidationError, match="'k' is not a unit of money for a column: write one of £, GBP"):
         TypeAdapter(TableUnit).validate_python("k")
+
+
+def test_a_column_unit_that_is_not_text_is_refused() -> None:
+    with pytest.raises(ValidationError, match="is not a unit of money for a column"):
+        TypeAdapter(TableUnit).validate_python(["£k"])
