@@ -1,7 +1,7 @@
 """The verbs: parse, call, print. Everything heavy is imported inside a verb, so that `--help` answers at once.
 
-stdout is the result, stderr the log and progress. With `--json` stdout holds one JSON object and nothing else.
-Exit codes: 0 done, 1 a bug, 2 your file or data, 3 infeasible or unbounded, 4 stopped before the proof that was asked for.
+stdout is the result, stderr the log and progress. With `--json` stdout holds one JSON object alone.
+Exit codes: 0 done, 1 a bug, 2 your file or data, 3 infeasible or unbounded, 4 stopped before the proof asked for.
 """
 
 from __future__ import annotations
@@ -64,13 +64,14 @@ def check(scenario: Scenario, *, set_: Set = None, as_json: Json = False, quiet:
 
         loaded = load(scenario, set=set_ or [])
         from allocopt.plan import gather
+        from allocopt.record import facts_record
         from allocopt.report.text import show_check
 
         with progress(quiet=quiet or as_json) as tell:
             tell("reading and checking tables")
             facts = gather(loaded)
         if as_json:
-            print_json(facts.as_dict())
+            print_json(facts_record(facts))
         else:
             show_check(facts)
 
@@ -196,7 +197,7 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
     from rich.console import Console
 
     with Console(stderr=True).status("starting") as status:
-        yield lambda step: status.update(step)
+        yield status.update
 
 
 def main() -> None:

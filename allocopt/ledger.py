@@ -74,7 +74,6 @@ def _year(situation: Situation, step: int, baseline: Pounds, allocation: Array) 
     pot = round(float(situation.pot[step]) * 1e6)
     target = whole_pounds(situation.target[:, step], total=pot)
     given = whole_pounds(allocation, total=pot)
-    total_baseline = int(baseline.sum())
     return pd.DataFrame(
         {
             "place": situation.places,
@@ -86,11 +85,17 @@ def _year(situation: Situation, step: int, baseline: Pounds, allocation: Array) 
             **_spend_columns(situation, step, given, target),
             "change_gbp": given - baseline,
             "growth_pct": _percent(given, baseline),
-            "opening_dft_pct": _percent(baseline * (pot / total_baseline), target),
+            "opening_dft_pct": _percent(_grown(baseline, pot), target),
             "closing_dft_pct": _percent(given, target),
-            "uniform_gbp": whole_pounds(baseline * (pot / total_baseline) / 1e6, total=pot),
+            "uniform_gbp": whole_pounds(_grown(baseline, pot) / 1e6, total=pot),
         }
     )
+
+
+def _grown(baseline: Pounds, pot: int) -> Array:
+    """The baseline grown uniformly to the pot, in pounds."""
+    grown: Array = baseline.astype(np.float64) * (pot / int(baseline.sum()))
+    return grown
 
 
 def _spend_columns(situation: Situation, step: int, given: Pounds, target: Pounds) -> dict[str, Pounds]:

@@ -1,7 +1,7 @@
 """Rule, Objective and Model: the idiom in which the mathematics is written once.
 
-A rule is one function. Its signature is the scenario's schema, its docstring the sentence a policy officer would say, its
-decorator the equation, unit and source; the function's body is the inequality. From that one function come the Pyomo
+A rule is one function. Its signature is the scenario's schema, its docstring the sentence a policy officer would say,
+its decorator the equation, unit and source; the body is the inequality. From that one function come the Pyomo
 component, the YAML key, the manual page, the report row and the diagnosis.
 
 Imports `settings`, `units`, `errors` and `shipped`; never Pyomo, so that reading a scenario stays quick.
@@ -28,9 +28,10 @@ Index = Literal["places", "year", "path"]
 
 
 class Taper(Frozen):
-    """How a growth limit fades as a place lies farther above its target: a continuous piecewise-linear function.
+    """How a growth limit fades as a place lies farther above its target: continuous and piecewise linear.
 
-    Full up to `from`, straight line to `end` at `to`, constant beyond; the argument is the opening distance from target.
+    Full up to `from`, straight line to `end` at `to`, constant beyond; the argument is the opening distance
+    from target.
     """
 
     start: Rate = Field(alias="from")
@@ -138,9 +139,9 @@ class _Part:
 class Rule(_Part):
     """Something an allocation must obey.
 
-    `index` says what the function is asked for: each place of each year ("places", called with m, p), each year ("year",
-    called with m) or once for all years ("path", called with the views of all years). `relax` names the parameter
-    whose change eases the rule, and the direction; `hard` rules are never offered as a cure.
+    `index` says what the function is asked for: each place of each year ("places", called with m, p), each year
+    ("year", called with m) or once for all years ("path", called with the views of all years). `relax` names the
+    parameter whose change eases the rule, and the direction; `hard` rules are never offered as a cure.
     """
 
     index: Index = "places"
@@ -230,7 +231,8 @@ def load_model(name: str) -> Model:
     if not re.fullmatch(r"[a-z_]+", name) or name not in model_names():
         raise ScenarioFault(f"there is no model '{name}'", (_unknown_model(name),))
     spec = importlib.util.spec_from_file_location(f"allocopt_model_{name}", shipped("models") / f"{name}.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     given: Model = module.MODEL

@@ -1,7 +1,8 @@
 """The objectives: what a good allocation makes small, each in its turn.
 
-In every objective `m` is one year's view. `m.positive_part(name, {p: e_p}, most)` gives variables y_p >= max(0, e_p), where `most`
-bounds them from above so that every bound can be proved by weak duality. Imports `model` alone.
+In every objective `m` is one year's view. `m.positive_part(name, {p: e_p}, most)` gives variables
+y_p >= max(0, e_p), where `most` bounds them from above so that every bound can be proved by weak duality.
+Imports `model` alone.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Plan:
-    """A solved allocation: what was decided (`allocation`, (n, T) GBP m), how it was proved, and the table in pounds."""
+    """A solved allocation: what was decided (`allocation`, (n, T) GBP m), how it was proved, the table in pounds."""
 
     facts: Facts
     model: Model

@@ -1,8 +1,9 @@
 """From a situation and the rules that are on to one Pyomo model, built once.
 
-`Situation` holds the numbers that places bring; `YearView` is the `m` that every rule and objective reads. In a joint path over
-years the baseline of a year is the allocation of the year before, so it is decided too; the arguments of tapers and conditions
-(`opening_dft`) stay data: the base-year allocation rolled forward uniformly, against that year's targets.
+`Situation` holds the numbers that places bring; `YearView` is the `m` that every rule and objective reads. In a joint
+path over years the baseline of a year is the allocation of the year before, so it is decided too; the arguments of
+tapers and conditions (`opening_dft`) stay data: the base-year allocation rolled forward uniformly, against that
+year's targets.
 Imports `model`, `settings` and `errors`.
 """
 

@@ -63,6 +63,22 @@ def record(plan: Plan) -> dict[str, Any]:
     }
 
 
+def facts_record(facts: Facts) -> dict[str, Any]:
+    """What `check --json` says: what a run would be made from."""
+    return {
+        "name": facts.loaded.scenario.name,
+        "scenario": dict(facts.loaded.resolved),
+        "hash": inputs_hash(facts),
+        "places": len(facts.situation.places),
+        "years": list(facts.situation.years),
+        "pot_gbp": [round(float(pot) * 1e6) for pot in facts.situation.pot],
+        "baseline_gbp": round(float(facts.situation.baseline.sum()) * 1e6),
+        "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
+        "overrides": list(facts.loaded.overrides),
+        "warnings": warnings_of(facts),
+    }
+
+
 def warnings_of(facts: Facts) -> list[str]:
     """What the reader must know: the loader's warnings, the choices applied to the data, and modelled spend."""
     said = [*facts.loaded.warnings, *facts.inputs.notes]

@@ -249,7 +249,7 @@ def read_run(folder: str | Path) -> Run:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    text = {name: "str" for name in ("place", "name", "year", "group", "hub", "area", "previous_group", "level")}
+    text = dict.fromkeys(("place", "name", "year", "group", "hub", "area", "previous_group", "level"), "str")
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
 
 

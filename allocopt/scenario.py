@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
@@ -338,6 +339,17 @@ why: {_quoted(why)}
 #   growth_ceiling: off
 # objectives: [shortfall_below_target, movement]
 """
+
+
+def write_new(name: str, parent: str) -> Path:
+    """Write NAME.yaml, which extends `parent`, in the working folder. Raises ScenarioFault when it is there already."""
+    source, path = find_scenario(parent), Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
+    if path.exists():
+        said = f"{path} is there already: nothing was written"
+        raise ScenarioFault(said, (Problem(said, "take another name", str(path)),))
+    named = parent if "/" not in parent else os.path.relpath(source, path.parent)
+    path.write_text(new_scenario(path.stem, named), encoding="utf-8")
+    return path
 
 
 def _quoted(text: str) -> str:

@@ -131,6 +131,18 @@ class Baseline(Sourced):
     follows_activity: FollowsActivity | None = None
 
 
+def _not_negative(value: float) -> float:
+    if value < 0:
+        raise ValueError(f"a standard deviation cannot be negative: {value * 100:g}%")
+    return value
+
+
+def _probability(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError(f"a share lies between 0% and 100%: {value * 100:g}%")
+    return value
+
+
 class Spend(Sourced):
     """What each place is expected to spend: a column of a table, or a model (then every output says so)."""
 
@@ -146,25 +158,13 @@ class Spend(Sourced):
     """Column whose value names the area that shares a shock; `ccg_code` unless said."""
     kappa: float | None = Field(default=None, ge=0)
     """Unpredictable cost of a person as a multiple of mean cost: a list of n has sd kappa / sqrt(n)."""
-    area_sd: Annotated[Rate, AfterValidator(lambda value: _not_negative(value))] | None = None
-    persistent_sd: Annotated[Rate, AfterValidator(lambda value: _not_negative(value))] | None = None
-    heavy_sd: Annotated[Rate, AfterValidator(lambda value: _not_negative(value))] | None = None
-    heavy_share: Annotated[Rate, AfterValidator(lambda value: _probability(value))] | None = None
+    area_sd: Annotated[Rate, AfterValidator(_not_negative)] | None = None
+    persistent_sd: Annotated[Rate, AfterValidator(_not_negative)] | None = None
+    heavy_sd: Annotated[Rate, AfterValidator(_not_negative)] | None = None
+    heavy_share: Annotated[Rate, AfterValidator(_probability)] | None = None
     gradient_poorest: Rate | None = None
     gradient_richest: Rate | None = None
     national_shift: Rate | None = None
-
-
-def _not_negative(value: float) -> float:
-    if value < 0:
-        raise ValueError(f"a standard deviation cannot be negative: {value * 100:g}%")
-    return value
-
-
-def _probability(value: float) -> float:
-    if not 0 <= value <= 1:
-        raise ValueError(f"a share lies between 0% and 100%: {value * 100:g}%")
-    return value
 
 
 class InputTables(Frozen):

@@ -2,7 +2,7 @@
 
 Written `2.0%`, `£78.5bn`, `25 km`, `60s`; held as a fraction, GBP million, km and seconds. A bare number where a unit
 belongs is refused, because 2 and 2% differ by a hundred and look alike. Each unit is also a pydantic type
-(`Rate`, `Money`, `Kilometres`, `Seconds`), so the scenario's schema, its validation and the manual share one definition.
+(`Rate`, `Money`, `Kilometres`, `Seconds`), so the schema, the validation and the manual share one definition.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -35,8 +36,6 @@ def _parse_rate(text: str) -> float:
 
 def _decimal(text: str, power: int) -> float:
     """`text` times ten to `power`, rounded once: 2.3% is the float nearest to 0.023."""
-    from decimal import Decimal
-
     return float(Decimal(text.replace(",", "")).scaleb(power))
 
 

@@ -13,7 +13,10 @@ Rows = list[dict[str, Any]]
 
 
 def scenario_rows(loaded: Loaded, key: str | None, other: Loaded | None) -> Rows:
-    """One row a value: where it stands and its source, or (with `other`) what differs. Raises ScenarioFault for a key."""
+    """One row a value: where it stands and its source, or (with `other`) what differs.
+
+    Raises ScenarioFault for a key that the scenario does not have.
+    """
     if other is not None:
         changed = [row for row in difference(loaded, other) if key is None or f"{row.key}.".startswith(f"{key}.")]
         return [{"key": row.key, "this": row.this, "other": row.other} for row in changed]

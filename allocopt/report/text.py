@@ -72,9 +72,8 @@ def show_run(found: Run, *, quiet: bool = False) -> None:
 
 
 def _header(out: Console, said: Mapping[str, Any]) -> None:
-    out.print(
-        f"[bold]{escape(said['name'])}[/bold]   model {', '.join(said['model'])}   years {', '.join(said['scenario']['years'])}"
-    )
+    models, years = ", ".join(said["model"]), ", ".join(said["scenario"]["years"])
+    out.print(f"[bold]{escape(said['name'])}[/bold]   model {models}   years {years}")
     for override in said["overrides"]:
         out.print(f"  changed: {escape(override)}")
 
@@ -154,9 +153,8 @@ def show_check(facts: Facts) -> None:
         )
     )
     pots = ", ".join(f"{year} {say_money(pot)}" for year, pot in facts.inputs.pot.items())
-    out.print(
-        f"{len(facts.situation.places):,} places; pot {pots}; baseline {say_money(float(facts.situation.baseline.sum()))}"
-    )
+    baseline = say_money(float(facts.situation.baseline.sum()))
+    out.print(f"{len(facts.situation.places):,} places; pot {pots}; baseline {baseline}")
     for warning in warnings_of(facts):
         out.print(f"[yellow]note:[/yellow] {escape(warning)}")
 

@@ -1,1 +1,1 @@
-"""The rule library, by theme. Rooms here import `model` and `units` alone; the bodies are inequalities on a year's view."""
+"""The rule library, by theme. Rooms here import `model` and `units` alone; a body is an inequality on a year's view."""

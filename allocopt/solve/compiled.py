@@ -1,4 +1,4 @@
-"""From a Pyomo model to sparse matrices with names, once. Everything clever works on `Compiled` and never repeats a rule.
+"""From a Pyomo model to sparse matrices with names, once. Everything clever works on them and never repeats a rule.
 
     minimise  c_k x        for each objective k in turn
     subject to  L <= A x <= U,  l <= x <= u
@@ -99,7 +99,7 @@ def compile_problem(problem: Problem) -> Compiled:
         column_lower=_bounds([column.lb for column in form.columns], -np.inf),
         column_upper=_bounds([column.ub for column in form.columns], np.inf),
         integer=np.array([column.is_integer() or column.is_binary() for column in form.columns], dtype=bool),
-        costs=signs[:, None] * form.c.toarray() if len(sense) else np.zeros((0, len(form.columns))),
+        costs=signs[:, None] * form.c.toarray() if sense else np.zeros((0, len(form.columns))),
         offsets=signs * np.asarray(form.c_offset, dtype=float),
         sense=sense,
         rows=tuple(_row_name(row.constraint, row.bound_type) for row in form.rows),
@@ -135,6 +135,6 @@ def _guard_scaling(compiled: Compiled) -> None:
     rows = np.searchsorted(compiled.matrix.indptr, np.flatnonzero(outside), side="right") - 1
     names = sorted({compiled.rows[row][0] for row in rows})
     raise InputFault(
-        f"rule {', '.join(names)} has coefficients outside {SMALLEST:g} to {LARGEST:g} (from {size.min():g} to {size.max():g}): "
-        "the solver would round them away. Check the units of the columns it reads."
+        f"rule {', '.join(names)} has coefficients outside {SMALLEST:g} to {LARGEST:g} "
+        f"(from {size.min():g} to {size.max():g}): the solver would round them away. Check the units of the columns it reads."
     )

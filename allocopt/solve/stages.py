@@ -1,7 +1,7 @@
 """Lexicographic objectives: one stage each, with an explicit cap row and a certificate of its own.
 
-A finished stage leaves a cap (its value plus a small stated slack) to the next, so every stage is an LP of its own whose bound is proved
-by weak duality on its own matrices. Imports `compiled`, `highs`, `certificate`, `settings`.
+A finished stage leaves a cap (its value plus a small stated slack) to the next, so every stage is an LP of its own
+whose bound is proved by weak duality on its own matrices. Imports `compiled`, `highs`, `certificate`, `settings`.
 """
 
 from __future__ import annotations
