@@ -130,7 +130,7 @@ def _all_above_zero(target: pd.DataFrame, inputs: Inputs) -> None:
     if nothing:
         message = f"the formula gives {_places(len(nothing))} no target, so distance from target would not exist: "
         cure = "leave them out with inputs.places.only or small_lists, or give them need"
-        raise _fault(Problem(message + inputs.named(nothing), cure, "formula"))
+        raise _fault(Problem(message + inputs.named(nothing), cure, "formula", file=inputs.files[0].file))
 
 
 def _places(number: int) -> str:

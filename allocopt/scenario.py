@@ -315,7 +315,7 @@ def _age(loaded: Loaded, mark: Mark) -> int:
 def difference(loaded: Loaded, other: Loaded) -> list[Difference]:
     """The keys that two scenarios say differently, values as written; 2% and 2.0% are the same."""
     this, that = _ends(_tree(loaded)), _ends(_tree(other))
-    changed = [keys for keys in {**this, **that} if not same(this.get(keys), that.get(keys))]
+    changed = [keys for keys in {**this, **that} if not same(this.get(keys), that.get(keys), keys[-1])]
     return [Difference(dotted(keys), _text(this.get(keys)), _text(that.get(keys))) for keys in changed]
 
 

@@ -70,18 +70,28 @@ def short(mark: Mark) -> str:
     return "--set" if isinstance(mark, SetMark) else f"{mark.file.name}:{mark.line}:{mark.column}"
 
 
-def same(one: Tree | None, other: Tree | None) -> bool:
-    """True when two trees say the same: 2% and 2.0% do, £1m and £1000k do."""
+def same(one: Tree | None, other: Tree | None, key: str = "") -> bool:
+    """True when two trees say the same: 2% and 2.0% do, £1m and £1000k do.
+
+    A table's path is relative to the file that states it, so the same words in another folder name another table.
+    """
     if isinstance(one, Table) and isinstance(other, Table):
         return one.items.keys() == other.items.keys() and all(
-            same(one.items[key], other.items[key]) for key in one.items
+            same(one.items[key], other.items[key], key) for key in one.items
         )
     if isinstance(one, Items) and isinstance(other, Items):
         return len(one.items) == len(other.items) and all(map(same, one.items, other.items))
+    if isinstance(one, Leaf) and isinstance(other, Leaf) and key == "table":
+        return _named_file(one) == _named_file(other)
     if isinstance(one, Leaf) and isinstance(other, Leaf):
         alike = type(one.value) is type(other.value) and one.value == other.value and one.is_off == other.is_off
         return alike or _same_quantity(one.text, other.text)
     return False
+
+
+def _named_file(leaf: Leaf) -> Path:
+    home = Path.cwd() if isinstance(leaf.mark, SetMark) else leaf.mark.file.parent
+    return (home / leaf.text).resolve()
 
 
 def _same_quantity(one: str, other: str) -> bool:
@@ -230,7 +240,7 @@ def _clashes(keys: Keys, value: Tree, mine: Mapping[Keys, Tree]) -> list[Tree]:
     return [
         held
         for path, held in mine.items()
-        if (path == keys and not same(held, value))
+        if (path == keys and not same(held, value, keys[-1]))
         or (path != keys and (path[: len(keys)] == keys or keys[: len(path)] == path))
     ]
 
@@ -267,7 +277,7 @@ class _Merge:
         self._note(path, written(old), "off", off.mark)
 
     def _put(self, old: Tree | None, new: Tree, path: Keys) -> Tree:
-        if old and (same(old, new) or (isinstance(old, Table) and isinstance(new, Table))):
+        if old and (same(old, new, path[-1]) or (isinstance(old, Table) and isinstance(new, Table))):
             self._idle(old, new, path)
             return old
         fresh = self._without_off(new, path)

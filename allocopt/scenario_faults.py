@@ -96,7 +96,7 @@ def _say(found: Findings, path: Keys, error: Mapping[str, Any], models: Sequence
         found.add(path, f"'{here}' is not known here", f"write {error['ctx']['expected']}")
     elif kind == "value_error":
         message, _, cure = str(error["msg"]).removeprefix("Value error, ").partition(": write ")
-        found.add(path, message, f"write {cure}" if cure else "")
+        found.add(path, message, f"write {cure}" if cure else "write a value that can be true")
     else:
         message, cure = _EXPECTED.get(kind, (str(error["msg"]), ""))
         found.add(path, f"{message}, not {here}", cure)

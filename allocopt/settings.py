@@ -133,13 +133,13 @@ class Baseline(Sourced):
 
 def _not_negative(value: float) -> float:
     if value < 0:
-        raise ValueError(f"a standard deviation cannot be negative: {value * 100:g}%")
+        raise ValueError(f"a standard deviation cannot be negative: {value * 100:g}%: write 0% or more")
     return value
 
 
 def _probability(value: float) -> float:
     if not 0 <= value <= 1:
-        raise ValueError(f"a share lies between 0% and 100%: {value * 100:g}%")
+        raise ValueError(f"a share lies between 0% and 100%: {value * 100:g}%: write one of these")
     return value
 
 
