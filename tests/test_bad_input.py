@@ -1,6 +1,6 @@
 """Every kind of bad input: exit code 2, a message that names place, cause and cure, and no run folder left behind.
 
-Each folder in `fixtures/bad` is one kind: a scenario that breaks the good one, and `expect.txt` with what the message says.
+Each folder in `fixtures/bad` is one kind: a scenario that breaks the good one, and `expect.txt` with what is said.
 """
 
 import json

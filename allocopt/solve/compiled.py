@@ -136,5 +136,6 @@ def _guard_scaling(compiled: Compiled) -> None:
     names = sorted({compiled.rows[row][0] for row in rows})
     raise InputFault(
         f"rule {', '.join(names)} has coefficients outside {SMALLEST:g} to {LARGEST:g} "
-        f"(from {size.min():g} to {size.max():g}): the solver would round them away. Check the units of the columns it reads."
+        f"(from {size.min():g} to {size.max():g}): the solver would round them away. "
+        "Check the units of the columns it reads."
     )
