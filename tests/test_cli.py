@@ -1,4 +1,4 @@
-"""The verbs as people script against them: one JSON object, exit codes, the same bytes, and no heavy import before it is needed."""
+"""The verbs as people script against them: one JSON object, exit codes, the same bytes, no needless heavy import."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def test_check_finds_no_fault_and_solves_nothing() -> None:
 
 def test_show_names_where_a_value_was_written() -> None:
     (row,) = json.loads(answer("show", GOOD, "rules.growth_floor.rate", "--json").stdout)["rows"]
-    assert (row["value"], row["where"].endswith("scenario.yaml:16:24")) == ("1%", True)
+    assert (row["value"], row["where"].endswith("scenario.yaml:17:18")) == ("1%", True)
 
 
 def test_show_against_another_scenario_tells_what_differs() -> None:

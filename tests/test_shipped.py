@@ -1,6 +1,6 @@
 """Golden results of the shipped scenarios: what each answers, so that a change that moves a figure is seen.
 
-Regenerate on purpose only, with `python tests/test_shipped.py NAME ...`, and say so under "Changes results" in CHANGELOG.md.
+Regenerate on purpose only (`python tests/test_shipped.py NAME ...`) and say so under "alter results" in CHANGELOG.md.
 """
 
 import json
