@@ -47,6 +47,7 @@ record
 verdict
 check_inputs
 check_plan check_rules
+check_bound
 diagnose check
 inequality effects_words effects_places
 effects
