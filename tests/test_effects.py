@@ -28,7 +28,7 @@ from allocopt.effects import (
     unit,
     warnings,
 )
-from allocopt.effects_words import BANNED
+from allocopt.effects.words import BANNED
 from allocopt.errors import TableFault
 
 ALL = ("region", "area", "imd_fifth", "need_decile")

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allocopt.inequality import atkinson, concentration, gini, kakwani, lorenz, redistribution, theil, theil_split
+from allocopt.effects.inequality import (
+    atkinson,
+    concentration,
+    gini,
+    kakwani,
+    lorenz,
+    redistribution,
+    theil,
+    theil_split,
+)
 
 ONE_EACH = [1.0, 1.0, 1.0, 1.0]
 

@@ -20,11 +20,11 @@ settings
 shipped
 model
 rules.* objectives
-scenario_tree
-scenario_shape
-scenario_chain scenario_faults
-scenario_rules scenario_schema
-scenario_checks
+scenario.tree
+scenario.shape
+scenario.chain scenario.faults
+scenario.rules scenario.schema
+scenario.checks
 scenario
 tables
 cells
@@ -49,7 +49,7 @@ check_inputs
 check_plan check_rules
 check_bound
 diagnose check
-inequality effects_words effects_places
+effects.inequality effects.words effects.places
 effects
 explain
 runs

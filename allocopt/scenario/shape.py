@@ -1,7 +1,7 @@
 """Which keys a scenario knows at each place: read off the types of `settings` and the signatures of the rules.
 
 Suggestions, `--set` and `off` ask here, so that no list of keys is written a second time. Imports `settings`,
-`scenario_tree` and, for its types, `model`.
+`tree` and, for its types, `model`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from allocopt.scenario_tree import Keys
+from allocopt.scenario.tree import Keys
 from allocopt.settings import Scenario
 
 if TYPE_CHECKING:

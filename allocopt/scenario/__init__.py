@@ -18,13 +18,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from allocopt.errors import Mark, Problem, ScenarioFault
-from allocopt.scenario_chain import Chain, locate, marks, merge, not_found, same, short
-from allocopt.scenario_checks import cross_checks, year_names
-from allocopt.scenario_faults import Findings, type_errors
-from allocopt.scenario_rules import idle_offs, named_models, needs_spend, objective_settings, rule_settings
-from allocopt.scenario_schema import schema, write_schema
-from allocopt.scenario_shape import known
-from allocopt.scenario_tree import Keys, SetMark, Table, Tree, dotted, find, plain, suggestion, walk, written
+from allocopt.scenario.chain import Chain, locate, marks, merge, not_found, same, short
+from allocopt.scenario.checks import cross_checks, year_names
+from allocopt.scenario.faults import Findings, type_errors
+from allocopt.scenario.rules import idle_offs, named_models, needs_spend, objective_settings, rule_settings
+from allocopt.scenario.schema import schema, write_schema
+from allocopt.scenario.shape import known
+from allocopt.scenario.tree import Keys, SetMark, Table, Tree, dotted, find, plain, suggestion, walk, written
 from allocopt.settings import Scenario
 from allocopt.units import Unit
 

@@ -1,6 +1,6 @@
 """Problems of a merged scenario: where a value was written, what is wrong with it, what would make it right.
 
-What the types refuse (pydantic's errors) is said here in plain words. Imports `scenario_tree`, `scenario_shape` and
+What the types refuse (pydantic's errors) is said here in plain words. Imports `tree`, `shape` and
 `errors`.
 """
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from allocopt.errors import Problem
-from allocopt.scenario_shape import known
-from allocopt.scenario_tree import Items, Keys, Table, dotted, find, nearest, suggestion, written
+from allocopt.scenario.shape import known
+from allocopt.scenario.tree import Items, Keys, Table, dotted, find, nearest, suggestion, written
 
 if TYPE_CHECKING:
     from allocopt.model import Model

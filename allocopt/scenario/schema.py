@@ -1,7 +1,7 @@
 """The JSON Schema of scenario files, for editors: made from the types of `settings` and the signatures of the rules.
 
 Every key may be left out, because a scenario says only what differs from the one it extends; a file that extends
-nothing must have the keys that have no default. Imports `settings`, `scenario_shape` and, when asked, `model`.
+nothing must have the keys that have no default. Imports `settings`, `shape` and, when asked, `model`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allocopt.scenario_shape import accepted, objectives
+from allocopt.scenario.shape import accepted, objectives
 from allocopt.settings import Scenario
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _one_or_list(item: Json) -> Json:
 
 def schema() -> Json:
     """JSON Schema (draft 2020-12) of a scenario file, with the rules and objectives of every shipped model."""
-    from allocopt.model import load_model, model_names  # noqa: PLC0415 - as in scenario_rules
+    from allocopt.model import load_model, model_names  # noqa: PLC0415 - as in `rules`
 
     models = [load_model(name) for name in model_names()]
     made = Scenario.model_json_schema(by_alias=True)

@@ -1,6 +1,6 @@
 """What the models that a scenario names say about its rules and objectives.
 
-Each parameter is read by the signature of its rule. Imports `scenario_faults`, `scenario_shape`, `scenario_tree`,
+Each parameter is read by the signature of its rule. Imports `faults`, `shape`, `tree`,
 `errors` and, when a scenario is checked, `model`.
 """
 
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from allocopt.errors import Problem, ScenarioFault
-from allocopt.scenario_faults import Findings, type_errors
-from allocopt.scenario_shape import PROVENANCE, accepted, known, objectives
-from allocopt.scenario_tree import Items, Keys, Leaf, Table, Tree, find, plain, suggestion, written
+from allocopt.scenario.faults import Findings, type_errors
+from allocopt.scenario.shape import PROVENANCE, accepted, known, objectives
+from allocopt.scenario.tree import Items, Keys, Leaf, Table, Tree, find, plain, suggestion, written
 
 if TYPE_CHECKING:
     from allocopt.model import Model, Parameter

@@ -1,6 +1,6 @@
 """What no single key of a scenario shows: shares that do not add up, years without a pot, money given in two ways.
 
-Imports `settings`, `units`, `scenario_faults` and `scenario_tree`.
+Imports `settings`, `units`, `faults` and `tree`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from allocopt.scenario_faults import Findings, shown
-from allocopt.scenario_rules import every_year
-from allocopt.scenario_tree import Keys, Table, dotted, find, suggestion
+from allocopt.scenario.faults import Findings, shown
+from allocopt.scenario.rules import every_year
+from allocopt.scenario.tree import Keys, Table, dotted, find, suggestion
 from allocopt.settings import Baseline, Component, Places, Pot, Spend
 from allocopt.units import write_rate
 

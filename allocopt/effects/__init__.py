@@ -3,7 +3,7 @@
 A gain is the difference from uniform growth (baseline x pot / total baseline); the cash change stands beside it. Shares
 are of gross movement, half the sum of absolute differences, because the net is zero by construction. Groups are formed
 on baseline values, and a `total` row is the sum of the rows above it, to the pound. Tables are wide, for people;
-`tidy` turns them into effects.csv. Imports `effects_places`, `effects_words`, `inequality`.
+`tidy` turns them into effects.csv. Imports `places`, `words`, `inequality`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.effects_places import (
+from allocopt.effects.inequality import (
+    Floats,
+    atkinson,
+    concentration,
+    gini,
+    kakwani,
+    redistribution,
+    theil,
+    theil_split,
+)
+from allocopt.effects.places import (
     SPENDING,
     TOTAL,
     Grouping,
@@ -25,8 +35,7 @@ from allocopt.effects_places import (
     has_spend,
     offered,
 )
-from allocopt.effects_words import BANDS, against_their_group, summary, warnings
-from allocopt.inequality import Floats, atkinson, concentration, gini, kakwani, redistribution, theil, theil_split
+from allocopt.effects.words import BANDS, against_their_group, summary, warnings
 
 __all__ = [
     "against_their_group",

@@ -1,7 +1,7 @@
 """A scenario file, what it extends and what `--set` changes, merged into one tree.
 
 Files are layers, parents first, each applied once: maps merge by key, lists and values replace, `off` drops a key.
-What changed is kept as old -> new; what changed nothing is warned about. Imports `scenario_tree`, `scenario_shape`,
+What changed is kept as old -> new; what changed nothing is warned about. Imports `tree`, `shape`,
 `shipped` and `errors`.
 """
 
@@ -14,8 +14,8 @@ from itertools import combinations
 from pathlib import Path
 
 from allocopt.errors import Mark, Problem
-from allocopt.scenario_shape import PROVENANCE, known
-from allocopt.scenario_tree import (
+from allocopt.scenario.shape import PROVENANCE, known
+from allocopt.scenario.tree import (
     Items,
     Keys,
     Leaf,
