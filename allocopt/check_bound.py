@@ -195,7 +195,7 @@ def plan_point(of: Recompiled, decided: Decided) -> Floats:
     compiled, known = of.compiled, decided.known
     place = {code: row for row, code in enumerate(known.places)}
     step = {year: column for column, year in enumerate(known.years)}
-    point = np.maximum(compiled.column_lower, 0.0)
+    point = np.where(np.isfinite(compiled.column_lower), compiled.column_lower, 0.0)
     fixed = compiled.column_component == "allocation"
     for column in np.flatnonzero(fixed):
         code, year = compiled.columns[column][1]
@@ -232,7 +232,7 @@ def _rounding(compiled: Compiled) -> Floats:
     """(columns,) pounds by which rounding may move a column: a pound for an allocation, what follows for the others."""
     fixed = compiled.column_component == "allocation"
     free = sp.csr_array(compiled.matrix[:, np.flatnonzero(~fixed)])
-    moved = fixed.astype(np.float64)
+    moved: Floats = fixed.astype(np.float64)
     single = np.flatnonzero(np.diff(free.indptr) == 1)
     column = np.flatnonzero(~fixed)[free.indices[free.indptr[single]]]
     step = (abs(compiled.matrix) @ moved)[single] / np.abs(free.data[free.indptr[single]])

@@ -202,7 +202,8 @@ def _places(said: Plain, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _names(said: Plain, places: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(str(cell) for cell in places[said.get("name", said["key"])].to_list())
+    column: str = said.get("name", said["key"])
+    return tuple(map(str, places[column]))
 
 
 def _population(said: Plain, places: pd.DataFrame) -> Floats:
