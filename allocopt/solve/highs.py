@@ -48,7 +48,11 @@ def minimise(compiled: Compiled, cost: Array, *, time_limit: float) -> Point:
 
 def _point(highs: highspy.Highs) -> Point:
     status = highs.getModelStatus()
-    if status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
+    if status == highspy.HighsModelStatus.kUnboundedOrInfeasible:
+        highs.setOptionValue("presolve", "off")  # presolve alone cannot say which of the two it is
+        highs.run()
+        status = highs.getModelStatus()
+    if status == highspy.HighsModelStatus.kInfeasible:
         raise Infeasible("no allocation obeys every rule")
     if status == highspy.HighsModelStatus.kUnbounded:
         raise Unbounded("the objective can improve for ever: a rule that limits it is missing")

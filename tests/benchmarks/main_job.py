@@ -1,6 +1,6 @@
-"""The main job as a whole process: wall seconds, peak memory and what the time is spent on. Run: python tests/benchmarks/main_job.py
+"""The main job as a whole process: wall seconds, peak memory and what the time is spent on.
 
-Prints medians of five runs after a warm-up, and the median time of `allocopt --help`.
+Run `python tests/benchmarks/main_job.py`. Prints medians of five runs after a warm-up, and the median time of `allocopt --help`.
 """
 
 import json
@@ -36,9 +36,10 @@ def main() -> None:
         folder = Path(json.loads(done[-1][2])["run"])
         seconds = json.loads((folder / "timing.json").read_text(encoding="utf-8"))["seconds"]
     helped = [whole_process("--help")[0] for _ in range(RUNS + 1)][1:]
-    print(f"allocopt run england   {median(one[0] for one in done):5.2f} s whole process, {median(one[1] for one in done):.0f} MB")
-    for step, took in seconds.items():
-        print(f"    {step:<28} {took:5.2f} s")
+    took, peak = median(one[0] for one in done), median(one[1] for one in done)
+    print(f"allocopt run england   {took:5.2f} s whole process, {peak:.0f} MB")
+    for step, part in seconds.items():
+        print(f"    {step:<28} {part:5.2f} s")
     print(f"    {'imports and the rest':<28} {done[-1][0] - sum(seconds.values()):5.2f} s")
     print(f"allocopt --help        {median(helped):5.2f} s")
 
