@@ -1,6 +1,6 @@
 """The main job as a whole process: wall seconds, peak memory and what the time is spent on.
 
-Run `python tests/benchmarks/main_job.py`. Prints medians of five runs after a warm-up, and the median time of `allocopt --help`.
+Run `python tests/benchmarks/main_job.py`. Prints medians of five runs after a warm-up and the median of `--help`.
 """
 
 import json
