@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import resource
 import shutil
 import sys
 import tempfile
@@ -77,8 +76,18 @@ class Clock:
         """Seconds a step, and the peak memory of the process in megabytes."""
         ends = [moment for _, moment in self._steps[1:]] + [time.perf_counter()]
         seconds = {step: round(end - start, 4) for (step, start), end in zip(self._steps, ends, strict=True)}
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
-        return {"seconds": seconds, "total_seconds": round(sum(seconds.values()), 4), "peak_memory_mb": round(peak, 1)}
+        total = round(sum(seconds.values()), 4)
+        return {"seconds": seconds, "total_seconds": total, "peak_memory_mb": peak_memory_mb()}
+
+
+def peak_memory_mb() -> float | None:
+    """The most memory that this process has held, in megabytes; None on Windows, which does not say."""
+    if sys.platform == "win32":
+        return None
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return round(kilobytes / 1024, 1)
 
 
 def run(

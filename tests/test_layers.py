@@ -57,6 +57,7 @@ report.console
 report.*
 batch
 cli
+__main__
 """
 """The lowest first; rooms on one shelf may import each other, but not in a circle.
 
