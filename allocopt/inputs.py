@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,9 @@ class Inputs:
     roles: Mapping[str, str]
     """Role (population, area, region, imd, latitude, ...) -> column of `places`."""
     pot: pd.Series
-    """By year, GBP million."""
+    """By year, GBP million: what is left after the reserve."""
+    reserve: pd.Series
+    """By year, GBP million held back before anything is allocated, in whole pounds."""
     baseline: pd.Series | None
     """GBP million by place; None when it needs targets: `allocopt.baseline.baseline` makes it."""
     bodies: pd.Series | None
@@ -112,7 +114,8 @@ def _assemble(
         population=_population(columns, roles.get("population"), years),
         previous_population=None if previous is None else columns[previous].rename("previous_population"),
         roles=roles,
-        pot=_pot(scenario),
+        pot=_pot(scenario) - _reserve(scenario),
+        reserve=_reserve(scenario),
         baseline=baseline,
         bodies=bodies,
         recorded_spend=recorded,
@@ -138,6 +141,14 @@ def _pot(scenario: Scenario) -> pd.Series:
     value = scenario.pot.value
     by_year = {year: value[year] if isinstance(value, dict) else value for year in scenario.years}
     return pd.Series(by_year, name="pot", dtype="float64").rename_axis("year")
+
+
+def _reserve(scenario: Scenario) -> pd.Series:
+    """The share of each year's announced pot that the rule `reserve` holds back, to the pound."""
+    given = scenario.rules.get("reserve")
+    share: Any = given.parameters["share"] if given else 0.0
+    by_year = {year: share[year] if isinstance(share, dict) else share for year in scenario.years}
+    return (_pot(scenario) * pd.Series(by_year)).round(6).rename("reserve").rename_axis("year")
 
 
 def pot_against_baseline(inputs: Inputs, baseline: pd.Series) -> tuple[str, ...]:

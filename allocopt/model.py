@@ -15,9 +15,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, Self, get_args, get_type_hints
 
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from allocopt.errors import Problem, ScenarioFault
 from allocopt.settings import Frozen
@@ -25,6 +25,15 @@ from allocopt.shipped import shipped
 from allocopt.units import Rate, Unit, write_rate
 
 Index = Literal["places", "year", "path"]
+Role = Literal["population", "previous_population"]
+
+
+class GroupColumn:
+    """Marks a parameter that names a grouping of the places."""
+
+
+Column = Annotated[str, GroupColumn()]
+"""A column of the places table, or `region`, `area`, `imd_fifth` (1 = most deprived), `need_decile` (1 = lowest target per head)."""
 
 
 class Taper(Frozen):
@@ -41,6 +50,13 @@ class Taper(Frozen):
     end: Rate = 0.0
     """The growth that the limit implies at `to` and beyond."""
 
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.to <= self.start:
+            said = f"a taper runs from a distance to a larger one, not from {write_rate(self.start)} to {write_rate(self.to)}"
+            raise ValueError(said)
+        return self
+
     def at(self, growth: float, distance: float) -> float:
         """The tapered growth at an opening distance from target (all fractions)."""
         way = min(1.0, max(0.0, (distance - self.start) / (self.to - self.start)))
@@ -48,6 +64,43 @@ class Taper(Frozen):
 
     def __str__(self) -> str:
         return f"{{from: {write_rate(self.start)}, to: {write_rate(self.to)}, end: {write_rate(self.end)}}}"
+
+
+class Point(Frozen):
+    """One corner of a growth schedule: at this opening distance from target, this growth."""
+
+    dft: Rate
+    """Opening distance from target."""
+    growth: Rate
+    """Growth over the baseline."""
+
+    def __str__(self) -> str:
+        return f"{{dft: {write_rate(self.dft)}, growth: {write_rate(self.growth)}}}"
+
+
+def scheduled(points: Sequence[Point], distance: float) -> float:
+    """Growth on the straight lines between the corners, constant beyond the first and the last.
+
+    Two corners at one distance make a step, and the second holds on the step itself; the cliff detector names it.
+    """
+    if distance < points[0].dft:
+        return points[0].growth
+    after = next((number for number, point in enumerate(points) if point.dft > distance), len(points))
+    last = points[after - 1]
+    if after == len(points):
+        return last.growth
+    way = (distance - last.dft) / (points[after].dft - last.dft)
+    return last.growth + (points[after].growth - last.growth) * way
+
+
+def _in_order(points: list[Point]) -> list[Point]:
+    if [point.dft for point in points] != sorted(point.dft for point in points):
+        raise ValueError("list the points of a schedule from the lowest distance from target to the highest")
+    return points
+
+
+Schedule = Annotated[list[Point], Field(min_length=1), AfterValidator(_in_order)]
+"""Growth as a function of opening distance from target, by its corners."""
 
 
 def tapered(growth: float, taper: Taper | None, distance: float) -> float:
@@ -82,6 +135,11 @@ class Parameter:
     def adapter(self) -> TypeAdapter[Any]:
         return TypeAdapter(self.annotation)
 
+    @property
+    def names_groups(self) -> bool:
+        """True when the value names a grouping of the places."""
+        return any(isinstance(part, GroupColumn) for part in _flatten(self.annotation))
+
     def read(self, value: Any) -> Any:
         """The value inside the engine; raises pydantic's ValidationError."""
         return self.adapter.validate_python(value)
@@ -94,6 +152,8 @@ class Parameter:
         """The value as a scenario would say it."""
         if isinstance(value, Mapping):
             return "{" + ", ".join(f"{key}: {self.write(one)}" for key, one in value.items()) + "}"
+        if isinstance(value, list):
+            return "[" + ", ".join(self.write(one) for one in value) + "]"
         if value is None:
             return "none"
         return self.unit.write(value) if self.unit and isinstance(value, int | float) else str(value)
@@ -120,6 +180,8 @@ class _Part:
     unit: str
     equation: str
     source: str
+    needs: tuple[Role, ...] = field(default=(), kw_only=True)
+    """The roles of the places table that it reads and that a scenario may leave out."""
 
     @property
     def name(self) -> str:
@@ -139,9 +201,9 @@ class _Part:
 class Rule(_Part):
     """Something an allocation must obey.
 
-    `index` says what the function is asked for: each place of each year ("places", called with m, p), each year
-    ("year", called with m) or once for all years ("path", called with the views of all years). `relax` names the
-    parameter whose change eases the rule, and the direction; `hard` rules are never offered as a cure.
+    `index` says what the function is asked for: each place of each year ("places", called with m, p), each year ("year",
+    called with m; it may return a map from key to row) or once for all years ("path", called with the views of all years).
+    `relax` names the parameter whose change eases the rule, and the direction; `hard` rules are never offered as a cure.
     """
 
     index: Index = "places"
@@ -156,6 +218,8 @@ class Objective(_Part):
     index: Index = "year"
     sense: Literal["minimise", "maximise"] = "minimise"
     needs_spend: bool = False
+    continued: bool = False
+    """True for the worst place's value, which is then continued below the worst place (lexicographic min-max)."""
 
     @property
     def is_money(self) -> bool:
@@ -170,11 +234,12 @@ def rule(
     index: Index = "places",
     relax: tuple[str, Literal["up", "down"]] | None = None,
     hard: bool = False,
+    needs: tuple[Role, ...] = (),
 ) -> Callable[[Callable[..., Any]], Rule]:
     """Make a function a rule: its keyword-only arguments are the rule's parameters."""
 
     def declare(function: Callable[..., Any]) -> Rule:
-        return Rule(function, unit, equation, source, index, relax, hard)
+        return Rule(function, unit, equation, source, index, relax, hard, needs=needs)
 
     return declare
 
@@ -187,11 +252,13 @@ def objective(
     index: Index = "year",
     sense: Literal["minimise", "maximise"] = "minimise",
     needs_spend: bool = False,
+    continued: bool = False,
+    needs: tuple[Role, ...] = (),
 ) -> Callable[[Callable[..., Any]], Objective]:
     """Make a function an objective: it returns the expression to make small (or large)."""
 
     def declare(function: Callable[..., Any]) -> Objective:
-        return Objective(function, unit, equation, source, index, sense, needs_spend)
+        return Objective(function, unit, equation, source, index, sense, needs_spend, continued, needs=needs)
 
     return declare
 

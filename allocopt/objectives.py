@@ -7,6 +7,7 @@ Imports `model` alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from allocopt.model import objective
@@ -44,3 +45,57 @@ def movement(m: Any) -> Any:
     """Money moved between places, against uniform growth of the pot."""
     gain = m.positive_part("gain", {p: m.allocation[p] - m.uniform[p] for p in m.places}, m.pot)
     return sum(gain.values())
+
+
+@objective(
+    unit="GBP m",
+    equation="sum_p w_p max(0, T_p - x_p)",
+    source="Shortfall below target with each pound weighted by the place's need per head",
+    needs=("population",),
+)
+def need_weighted_shortfall(m: Any) -> Any:
+    """Money by which places fall short of their target, a pound counting more where need per head is higher.
+
+    w_p = (T_p / P_p) / (sum T / sum P): need per head over the average need per head.
+    """
+    shortfall = m.positive_part("shortfall", {p: m.target[p] - m.allocation[p] for p in m.places}, m.target)
+    mean = sum(m.target.values()) / sum(m.population.values())
+    return sum(m.target[p] / m.population[p] / mean * shortfall[p] for p in m.places)
+
+
+@objective(
+    index="path",
+    unit="fraction of target",
+    equation="max_p max(0, 1 - x_p / T_p)",
+    source="Lexicographic min-max: the worst-off place first, then the next (Rawlsian order)",
+    continued=True,
+)
+def worst_shortfall(views: Sequence[Any]) -> Any:
+    """The largest shortfall below target, as a share of target; then the largest of the other places, and so on."""
+    worst = views[0].variable("worst_shortfall_level", least=0.0, most=1.0)
+    for m in views:
+        for p in m.places:
+            m.require("worst_shortfall_definition", p, m.target[p] * worst + m.allocation[p] >= m.target[p])
+    return worst
+
+
+@objective(
+    index="path",
+    sense="maximise",
+    unit="fraction of the opening distance",
+    equation="max l: x_p / T_p >= 1 + (1 - k l) d0_p if d0_p <= 0, <= if d0_p > 0",
+    source="The largest common speed of convergence: every place closes at least this part of its distance a year",
+)
+def common_speed(views: Sequence[Any]) -> Any:
+    """The part of its opening distance from target that every place closes each year, as large as the rules allow.
+
+    k is the year of the path; the opening distance is that of the base year rolled forward.
+    """
+    speed = views[0].variable("common_speed_level", least=-1.0, most=1.0 / len(views))
+    for m in views:
+        for p in m.places:
+            opening = m.target[p] * m.opening_dft[p]
+            line = m.target[p] + opening - (m.step * opening * speed if abs(opening) >= 1e-6 else 0.0)
+            ahead = m.allocation[p] >= line if opening <= 0 else m.allocation[p] <= line
+            m.require("common_speed_definition", p, ahead)
+    return speed

@@ -19,6 +19,7 @@ from allocopt.ledger import ledger
 from allocopt.model import Model, load_model
 from allocopt.problem import Array, Situation, build
 from allocopt.problem import Problem as Programme
+from allocopt.required import check_needs, groupings
 from allocopt.scenario import Loaded
 from allocopt.solve.certificate import largest_violation
 from allocopt.solve.compiled import Compiled, compile_problem
@@ -74,15 +75,21 @@ def gather(loaded: Loaded) -> Facts:
         baseline=base.to_numpy(dtype=float),
         target=aims.target.to_numpy(dtype=float),
         population=inputs.population.to_numpy(dtype=float),
+        previous_population=previous_population(inputs),
+        reserve=inputs.reserve.to_numpy(dtype=float),
         spend=spend.spend.to_numpy(dtype=float) if spend else None,
-        groups=_groups(inputs),
+        groups=groupings(inputs, aims),
     )
+    check_needs(loaded, [load_model(name) for name in loaded.scenario.model], situation.groups)
     return Facts(loaded, inputs, aims, spend, situation)
 
 
-def _groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:
-    text = {name: inputs.places[name] for name in inputs.places.columns if inputs.places[name].dtype.kind not in "fiu"}
-    return {name: tuple(column.astype(str)) for name, column in text.items()}
+def previous_population(inputs: Inputs) -> Array | None:
+    """(n, T) people a year before each year: the places' own column, then the population of the year before."""
+    if inputs.previous_population is None:
+        return None
+    people = inputs.population.to_numpy(dtype=float)
+    return np.column_stack([inputs.previous_population.to_numpy(dtype=float), people[:, :-1]])
 
 
 def make_plan(facts: Facts, *, tell: Callable[[str], None] = lambda step: None) -> Plan:  # noqa: ARG005

@@ -13,13 +13,14 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyomo.environ as pyo
 
-from allocopt.errors import Infeasible
+from allocopt.errors import Infeasible, Problem as Fault, ScenarioFault
 from allocopt.model import Model, Objective, Rule
 from allocopt.settings import ObjectiveSetting, RuleSetting
 
@@ -44,6 +45,8 @@ class Situation:
     """(n, T) people, a year before each year"""
     spend: Array | None = None
     """(n, T) expected spend"""
+    reserve: Array | None = None
+    """(T,) money held back before anything is allocated; `pot` is what is left"""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Columns that rules may name: column -> value per place"""
 
@@ -77,13 +80,46 @@ class YearView:
         self.base_year: dict[str, float] = by_place(situation, situation.baseline)
         self.target = by_place(situation, situation.target[:, step])
         self.opening_dft = by_place(situation, situation.opening_dft[:, step])
+        self.reserve = 0.0 if situation.reserve is None else float(situation.reserve[step])
         self.population = by_place(situation, situation.population[:, step])
         self.previous_population = _optional(situation, situation.previous_population, step)
+        self._first = previous is None
         self.spend = _optional(situation, situation.spend, step)
         self.groups = {name: dict(zip(self.places, column, strict=True)) for name, column in situation.groups.items()}
         growth = self.pot / self.total_baseline
         self.uniform: dict[str, Any] = {p: growth * self.baseline[p] for p in self.places}
         self._problem = problem
+
+    @cached_property
+    def population_growth(self) -> dict[str, float]:
+        """Growth of each place's population over the year before, as a fraction."""
+        return {p: self.population[p] / self.previous_population[p] - 1 for p in self.places}
+
+    @cached_property
+    def mean_population_growth(self) -> float:
+        """Growth of the population of all places together."""
+        return sum(self.population.values()) / sum(self.previous_population.values()) - 1
+
+    @property
+    def known_baseline(self) -> dict[str, float]:
+        """The baseline as figures. Raises ScenarioFault where a joint path has yet to decide it."""
+        if self._first:
+            return self.base_year
+        said = f"a rule compares the targets of {self.year} with allocations that the path has yet to decide"
+        cure = "run one year at a time, or leave out floor_damping and capped_gains"
+        raise ScenarioFault(said, (Fault(said, cure, "years"),))
+
+    @cached_property
+    def dft_levels(self) -> list[list[str]]:
+        """The places by opening distance from target, lowest first; those that open level stand together."""
+        levels: dict[float, list[str]] = {}
+        for p in sorted(self.places, key=lambda p: (round(self.opening_dft[p], 9), p)):
+            levels.setdefault(round(self.opening_dft[p], 9), []).append(p)
+        return list(levels.values())
+
+    def amounts(self, name: str, most: Mapping[str, float]) -> dict[str, Any]:
+        """Variables y_k with 0 <= y_k <= most_k, one for each key; the same name gives the same variables."""
+        return self._problem.amounts(name, self.year, most)
 
     def positive_part(self, name: str, excess: Mapping[str, Any], most: Mapping[str, float] | float) -> dict[str, Any]:
         """Variables y_p with 0 <= y_p <= most_p and y_p >= excess_p; the same name gives the same variables."""
@@ -142,6 +178,15 @@ class _Builder:
             self._parts[name, year] = self._new_part(name, year, excess, most)
         return self._parts[name, year]
 
+    def amounts(self, name: str, year: str, most: Mapping[str, float]) -> dict[str, Any]:
+        if (name, year) not in self._parts:
+            variables = self._component(name, pyo.Var(pyo.Any, dense=False))
+            made = self._parts[name, year] = {key: variables.add((key, year)) for key in most}
+            for key, variable in made.items():
+                variable.setlb(0.0)
+                variable.setub(most[key])
+        return self._parts[name, year]
+
     def _new_part(
         self, name: str, year: str, excess: Mapping[str, Any], most: Mapping[str, float] | float
     ) -> dict[str, Any]:
@@ -196,15 +241,21 @@ def _rows(
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
     if rule.index == "path":
         for key, expression in rule.write(views, **parameters).items():
-            yield (key if isinstance(key, tuple) else (key,)), expression
+            yield _as_key(key), expression
         return
     for view in views:
         said = for_year(parameters, view.year)
         if rule.index == "year":
-            yield (view.year,), rule.write(view, **said)
+            written = rule.write(view, **said)
+            rows = {(): written} if not isinstance(written, Mapping) else written
+            yield from (((*_as_key(key), view.year), row) for key, row in rows.items())
             continue
         for p in view.places:
             yield (p, view.year), rule.write(view, p, **said)
+
+
+def _as_key(key: str | tuple[str, ...]) -> tuple[str, ...]:
+    return key if isinstance(key, tuple) else (key,)
 
 
 def _objective_expression(objective: Objective, parameters: Mapping[str, Any], views: Sequence[YearView]) -> Any:

@@ -6,9 +6,9 @@ In every rule `m` is one year's view: `m.allocation[p]` is decided, everything e
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from allocopt.model import Taper, rule, tapered
+from allocopt.model import Schedule, Taper, rule, scheduled, tapered
 from allocopt.units import Rate
 
 
@@ -25,6 +25,18 @@ def budget(m: Any) -> Any:
 
 
 @rule(
+    index="year",
+    unit="%",
+    equation="sum_p x_p <= (1 - r)(Q + R)",
+    source="Top-slice before allocation: SHA top-slice of PCT allocations (Commons, Westminster Hall, 14 March 2006)",
+    hard=True,
+)
+def reserve(m: Any, *, share: Rate) -> Any:
+    """A `share` of the announced money is held back before anything is allocated; targets share what is left."""
+    return sum(m.allocation.values()) <= m.pot + m.reserve - round(share * (m.pot + m.reserve), 6)
+
+
+@rule(
     unit="%",
     equation="x_p >= (1 + f(d0_p)) b_p",
     source="NHS England pace-of-change policy 2016-17: cash floor, tapered away from +5% to +10% over target",
@@ -37,6 +49,19 @@ def growth_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> A
 
 @rule(
     unit="%",
+    equation="x_p >= (1 + f(d0_p, (1 + h) P_p / P'_p - 1)) b_p",
+    source="NHS England pace-of-change policy 2016-17: per-head floor, tapered away from +5% to +10% over target",
+    relax=("rate", "down"),
+    needs=("population", "previous_population"),
+)
+def per_head_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> Any:
+    """No place grows by less than `rate` a head; the growth that this implies fades with `taper` for places over target."""
+    implied = (1 + rate) * (1 + m.population_growth[p]) - 1
+    return m.allocation[p] >= (1 + tapered(implied, taper, m.opening_dft[p])) * m.baseline[p]
+
+
+@rule(
+    unit="%",
     equation="x_p <= (1 + c(d0_p)) b_p",
     source="NHS England pace-of-change policy 2014-15: maximum growth 4.9%",
     relax=("rate", "up"),
@@ -44,3 +69,18 @@ def growth_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> A
 def growth_ceiling(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> Any:
     """No place grows by more than `rate` over its baseline; the ceiling changes with `taper` for places over target."""
     return m.allocation[p] <= (1 + tapered(rate, taper, m.opening_dft[p])) * m.baseline[p]
+
+
+@rule(
+    unit="%",
+    equation="x_p >= (1 + g(d0_p)) b_p",
+    source="1999-2000 round: 1.67% extra for all, more the farther under target (Health Committee, HC 629, 1998-99)",
+)
+def growth_schedule(
+    m: Any, p: str, *, points: Schedule, side: Literal["at_least", "exactly", "at_most"] = "at_least"
+) -> Any:
+    """Growth is at least (exactly, at most) what a schedule of opening distance from target says."""
+    wanted = (1 + scheduled(points, m.opening_dft[p])) * m.baseline[p]
+    if side == "exactly":
+        return m.allocation[p] == wanted
+    return m.allocation[p] >= wanted if side == "at_least" else m.allocation[p] <= wanted

@@ -17,6 +17,7 @@ from allocopt.settings import Solver
 from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled
 from allocopt.solve.highs import minimise
+from allocopt.solve.leximin import Levels, at_worst, continue_down, held
 
 TINY = 1e-6
 
@@ -39,6 +40,8 @@ class Stage:
     """Row prices of the stage's own programme: the model's rows, then one cap for each stage before."""
     cap: float
     """What later stages may not exceed (fall below, if maximised)."""
+    levels: Levels | None = None
+    """Of an objective that is continued below the worst place: what every place was brought to."""
     final_value: float = np.nan
     """The objective at the finished plan."""
 
@@ -64,8 +67,22 @@ def lexicographic(
                 objective, sense, least + offset, proven_least + offset, point.prices, slack, solver, pot, point.method
             )
         )
+        if objective.continued:
+            levels = continue_down(current, time_limit=solver.time_limit)
+            current = held(current, levels.settled, slack=solver.slack)
+            stages[-1] = replace(stages[-1], levels=levels)
         current = current.with_row(f"cap_{objective.name}", cost, lower=-np.inf, upper=least + slack)
+    values = _point_of(current, compiled, values, objectives, solver)
     return values, tuple(_finished(stage, compiled, number, values) for number, stage in enumerate(stages))
+
+
+def _point_of(
+    current: Compiled, compiled: Compiled, values: Array, objectives: Sequence[Objective], solver: Solver
+) -> Array:
+    """The plan: the last stage's point; where the last stage is continued below the worst place, a point at its levels."""
+    if objectives and objectives[-1].continued:
+        values = minimise(current, np.zeros(len(values)), time_limit=solver.time_limit).values
+    return at_worst(compiled, values)
 
 
 def stage_slack(objective: Objective, value: float, solver: Solver) -> float:
@@ -85,7 +102,7 @@ def _stage(
     pot: float,
     method: str,
 ) -> Stage:
-    bound = max(bound, 0.0) if sense == 1 and objective.is_money else bound
+    bound = max(bound, 0.0) if sense == 1 and (objective.is_money or objective.continued) else bound
     gap = abs(value - bound) / max(abs(value), TINY)
     close = abs(value - bound) <= 1e-9 * pot if objective.is_money else False
     return Stage(
