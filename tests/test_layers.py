@@ -36,10 +36,11 @@ quantiles streams
 formula
 risk
 spend
-baseline
+baseline required
 problem
 solve.compiled
 solve.certificate solve.highs
+solve.leximin
 solve.stages
 ledger
 plan

@@ -6,6 +6,7 @@ A file is written as a scenario is, with its table inside:
     model: pace_of_change
     years: [2019-20]                # 2019-20 unless said
     pot: £315m                      # or one amount a year
+    reserve: £3m                    # held back before the pot; nothing unless said
     places: |
       place  population  baseline  target  spend
       A      1000        £100m     £126m   £110m
@@ -27,7 +28,7 @@ baseline of later years is written `-`. Stages leave no slack here, so that the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,10 @@ from allocopt.units import MONEY, RATE
 
 FOLDER = Path(__file__).parent / "worked"
 EXACT = Solver(slack="0%", slack_at_least="£0")
-KEYS = {"shows", "model", "years", "pot", "places", "rules", "objectives", "expect"}
+KEYS = {"shows", "model", "years", "pot", "reserve", "places", "rules", "objectives", "expect"}
 EXPECTED = {"places", "objectives", "headline", "binds", "fails"}
-COLUMNS = {"place", "year", "population", "previous_population", "baseline", "target", "spend"}
+COLUMNS = {"place", "year", "population", "previous_population", "baseline", "target", "spend", "region"}
+GROUPS = {"region"}
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,10 @@ def as_worked(name: str, said: Mapping[str, Any]) -> Worked:
     return Worked(
         name=name,
         model=model,
-        situation=_situation(name, years, [MONEY.parse(pot[year]) for year in years], read_table(said["places"])),
+        situation=replace(
+            _situation(name, years, [MONEY.parse(pot[year]) for year in years], read_table(said["places"])),
+            reserve=np.full(len(years), MONEY.parse(said.get("reserve", "£0"))),
+        ),
         rules={rule: _setting(name, model, rule, given, years) for rule, given in said.get("rules", {}).items()},
         objectives=[ObjectiveSetting(name=one) for one in said["objectives"]],
         expect=said["expect"],
@@ -160,8 +165,11 @@ def _situation(name: str, years: tuple[str, ...], pot: list[float], table: pd.Da
     table = table if "year" in table else table.assign(year=years[0])
     places = tuple(sorted(set(table["place"])))
     read = {
-        column: _by_year(table, column, places, years) for column in table.columns if column not in ("place", "year")
+        column: _by_year(table, column, places, years)
+        for column in table.columns
+        if column not in {"place", "year", *GROUPS}
     }
+    first = table[table["year"] == years[0]].set_index("place")
     for step, year in enumerate(years):
         total = round(read["target"][:, step].sum(), 9)
         if total != round(pot[step], 9):
@@ -177,6 +185,7 @@ def _situation(name: str, years: tuple[str, ...], pot: list[float], table: pd.Da
         population=read["population"],
         previous_population=read.get("previous_population"),
         spend=read.get("spend"),
+        groups={name: tuple(first.loc[list(places), name]) for name in sorted(GROUPS & set(table.columns))},
     )
 
 
