@@ -52,8 +52,6 @@ class Inputs:
     """Role (population, area, region, imd, latitude, ...) -> column of `places`."""
     pot: pd.Series
     """By year, GBP million: what is left after the reserve."""
-    reserve: pd.Series
-    """By year, GBP million held back before anything is allocated, in whole pounds."""
     baseline: pd.Series | None
     """GBP million by place; None when it needs targets: `allocopt.baseline.baseline` makes it."""
     bodies: pd.Series | None
@@ -65,6 +63,8 @@ class Inputs:
     files: tuple[InputFile, ...]
     notes: tuple[str, ...]
     """Explicit choices of the scenario that were applied, in words, with counts."""
+    reserve: pd.Series | None = None
+    """By year, GBP million held back before anything is allocated, in whole pounds; None when nothing is."""
 
     def role(self, name: str) -> pd.Series | None:
         """The column that holds role `name`, or None when the scenario names none."""
@@ -115,7 +115,7 @@ def _assemble(
         previous_population=None if previous is None else columns[previous].rename("previous_population"),
         roles=roles,
         pot=_pot(scenario) - _reserve(scenario),
-        reserve=_reserve(scenario),
+        reserve=_reserve(scenario) if "reserve" in scenario.rules else None,
         baseline=baseline,
         bodies=bodies,
         recorded_spend=recorded,
@@ -145,8 +145,7 @@ def _pot(scenario: Scenario) -> pd.Series:
 
 def _reserve(scenario: Scenario) -> pd.Series:
     """The share of each year's announced pot that the rule `reserve` holds back, to the pound."""
-    given = scenario.rules.get("reserve")
-    share: Any = given.parameters["share"] if given else 0.0
+    share: Any = scenario.rules["reserve"].parameters["share"] if "reserve" in scenario.rules else 0.0
     by_year = {year: share[year] if isinstance(share, dict) else share for year in scenario.years}
     return (_pot(scenario) * pd.Series(by_year)).round(6).rename("reserve").rename_axis("year")
 

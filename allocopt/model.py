@@ -33,7 +33,8 @@ class GroupColumn:
 
 
 Column = Annotated[str, GroupColumn()]
-"""A column of the places table, or `region`, `area`, `imd_fifth` (1 = most deprived), `need_decile` (1 = lowest target per head)."""
+"""A column of the places table, or `region`, `area`, `imd_fifth` (1 = most deprived), `need_decile` (1 = lowest target
+per head)."""
 
 
 class Taper(Frozen):
@@ -53,7 +54,7 @@ class Taper(Frozen):
     @model_validator(mode="after")
     def _has_room(self) -> Self:
         if self.to <= self.start:
-            said = f"a taper runs from a distance to a larger one, not from {write_rate(self.start)} to {write_rate(self.to)}"
+            said = f"a taper runs to a larger distance, not from {write_rate(self.start)} to {write_rate(self.to)}"
             raise ValueError(said)
         return self
 
@@ -189,8 +190,13 @@ class _Part:
 
     @property
     def sentence(self) -> str:
-        """The docstring: what a policy officer would say."""
-        return inspect.getdoc(self.write) or ""
+        """The docstring's first paragraph: what a policy officer would say."""
+        return (inspect.getdoc(self.write) or "").partition("\n\n")[0]
+
+    @property
+    def note(self) -> str:
+        """The rest of the docstring on one line: symbols, and how the rule is written down."""
+        return " ".join((inspect.getdoc(self.write) or "").partition("\n\n")[2].split())
 
     @cached_property
     def parameters(self) -> Mapping[str, Parameter]:
@@ -201,9 +207,10 @@ class _Part:
 class Rule(_Part):
     """Something an allocation must obey.
 
-    `index` says what the function is asked for: each place of each year ("places", called with m, p), each year ("year",
-    called with m; it may return a map from key to row) or once for all years ("path", called with the views of all years).
-    `relax` names the parameter whose change eases the rule, and the direction; `hard` rules are never offered as a cure.
+    `index` says what the function is asked for: each place of each year ("places", called with m, p), each year
+    ("year", called with m; it may return a map from key to row) or once for all years ("path", called with the views of
+    all years). `relax` names the parameter whose change eases the rule, and the direction; `hard` rules are never
+    offered as a cure.
     """
 
     index: Index = "places"

@@ -75,7 +75,7 @@ def worst_shortfall(views: Sequence[Any]) -> Any:
     worst = views[0].variable("worst_shortfall_level", least=0.0, most=1.0)
     for m in views:
         for p in m.places:
-            m.require("worst_shortfall_definition", p, m.target[p] * worst + m.allocation[p] >= m.target[p])
+            m.require("worst_shortfall_level_definition", p, m.target[p] * worst + m.allocation[p] >= m.target[p])
     return worst
 
 
@@ -97,5 +97,5 @@ def common_speed(views: Sequence[Any]) -> Any:
             opening = m.target[p] * m.opening_dft[p]
             line = m.target[p] + opening - (m.step * opening * speed if abs(opening) >= 1e-6 else 0.0)
             ahead = m.allocation[p] >= line if opening <= 0 else m.allocation[p] <= line
-            m.require("common_speed_definition", p, ahead)
+            m.require("common_speed_level_definition", p, ahead)
     return speed

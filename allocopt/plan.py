@@ -76,7 +76,7 @@ def gather(loaded: Loaded) -> Facts:
         target=aims.target.to_numpy(dtype=float),
         population=inputs.population.to_numpy(dtype=float),
         previous_population=previous_population(inputs),
-        reserve=inputs.reserve.to_numpy(dtype=float),
+        reserve=None if inputs.reserve is None else inputs.reserve.to_numpy(dtype=float),
         spend=spend.spend.to_numpy(dtype=float) if spend else None,
         groups=groupings(inputs, aims),
     )

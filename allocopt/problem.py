@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pyomo.environ as pyo
 
-from allocopt.errors import Infeasible, Problem as Fault, ScenarioFault
+from allocopt.errors import Infeasible, ScenarioFault
+from allocopt.errors import Problem as Fault
 from allocopt.model import Model, Objective, Rule
 from allocopt.settings import ObjectiveSetting, RuleSetting
 

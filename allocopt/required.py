@@ -1,7 +1,7 @@
 """What rules and objectives need of the tables, told before anything is built: columns, groupings and their groups.
 
-Groupings that rules may name are made here once, with the definitions that the tables use. Imports `quantiles`, `model`,
-`inputs`, `scenario` and `errors`.
+Groupings that rules may name are made here once, with the definitions that the tables use. Imports `quantiles`,
+`model`, `inputs`, `scenario` and `errors`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 from allocopt.errors import Problem, ScenarioFault
 from allocopt.model import Model, Objective, Rule
 from allocopt.quantiles import weighted_groups
-from allocopt.settings import ObjectiveSetting, RuleSetting
+from allocopt.settings import RuleSetting
 
 if TYPE_CHECKING:
     from allocopt.formula import Targets
@@ -30,7 +30,7 @@ Groups = Mapping[str, tuple[str, ...]]
 def groupings(inputs: Inputs, aims: Targets) -> dict[str, tuple[str, ...]]:
     """Column -> group of each place: text columns, `region`, `area`, `imd_fifth` and `need_decile` as in the tables."""
     text = {name: inputs.places[name] for name in inputs.places.columns if inputs.places[name].dtype.kind not in "fiu"}
-    roles = {role: inputs.role(role) for role in ("region", "area") if inputs.role(role) is not None}
+    roles = {role: inputs.places[inputs.roles[role]] for role in ("region", "area") if role in inputs.roles}
     made = {name: tuple(column.astype(str)) for name, column in (text | roles).items()}
     people = inputs.population[inputs.years[0]]
     if people.isna().any():
@@ -47,7 +47,8 @@ def _labels(groups: pd.Series) -> tuple[str, ...]:
 
 
 def check_needs(loaded: Loaded, models: Sequence[Model], groups: Groups) -> None:
-    """Raises ScenarioFault with every column, grouping and group that a rule or an objective needs and the places lack."""
+    """Raises ScenarioFault with every column, grouping and group that a rule or an objective needs and the places
+    lack."""
     problems = [one for model in models for one in (*_columns(loaded, model), *_groups(loaded, model, groups))]
     if problems:
         raise ScenarioFault("the rules need what the places do not have", tuple(dict.fromkeys(problems)))
@@ -58,20 +59,23 @@ def _on(loaded: Loaded, model: Model) -> Iterator[tuple[Rule, RuleSetting]]:
     yield from ((names[name], setting) for name, setting in loaded.scenario.rules.items() if name in names)
 
 
-def _listed(loaded: Loaded, model: Model) -> Iterator[tuple[Objective, ObjectiveSetting, str]]:
+def _listed(loaded: Loaded, model: Model) -> Iterator[tuple[Objective, str]]:
     names = {one.name: one for one in model.objectives}
     for number, setting in enumerate(loaded.scenario.objectives):
         if setting.name in names:
-            yield names[setting.name], setting, str(number)
+            yield names[setting.name], str(number)
 
 
 def _columns(loaded: Loaded, model: Model) -> Iterator[Problem]:
     given = {role for role, column in loaded.scenario.inputs.places.columns if column is not None}
-    asked: list[tuple[Rule | Objective, tuple[str, ...]]] = [(rule, ("rules", rule.name)) for rule, _ in _on(loaded, model)]
-    asked += [(one, ("objectives", number)) for one, _, number in _listed(loaded, model)]
+    asked: list[tuple[Rule | Objective, tuple[str, str]]] = [
+        (rule, ("rules", rule.name)) for rule, _ in _on(loaded, model)
+    ]
+    asked += [(one, ("objectives", number)) for one, number in _listed(loaded, model)]
     for part, keys in asked:
         for role in (role for role in part.needs if role not in given):
-            said = f"{part.name} needs the column that holds each place's {role.replace('_', ' ')}, and the scenario names none"
+            held = f"the column that holds each place's {role.replace('_', ' ')}"
+            said = f"{part.name} needs {held}, and the scenario names none"
             cure = f"name it: inputs.places.columns.{role}; or leave {part.name} out"
             yield Problem(said, cure, ".".join(keys), loaded.mark(*keys))
 

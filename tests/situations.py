@@ -31,7 +31,6 @@ def situation(
         population=np.full((len(baseline), 1), 1000.0),
         previous_population=np.full((len(baseline), 1), 1000.0),
         spend=None if spend is None else np.array(spend, dtype=float)[:, None],
-        groups={"region": tuple("north" if number % 2 else "south" for number in range(len(baseline)))},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 
 import pytest
 from library import all_models, all_objectives, all_rules
@@ -115,6 +116,7 @@ def all_on(model: Model):
 def test_with_every_rule_on_a_system_at_target_stands_still(model):
     """Baseline = target and no growth of the pot: with all rates 0% the only allocation is the baseline."""
     given = situation(pot=400, baseline=[130, 110, 90, 70], weight=[130, 110, 90, 70], spend=[140, 100, 90, 70])
+    given = replace(given, groups={"region": ("north", "north", "south", "south")})
     allocation, stages = solved(
         given, rules=all_on(model), objectives=[one.name for one in model.objectives], model=model.name
     )

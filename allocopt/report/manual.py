@@ -34,6 +34,7 @@ def show_model(name: str) -> None:
 def part_text(part: Rule | Objective) -> str:
     """A rule or objective: sentence, equation, unit, parameters, source."""
     lines = [f"  {part.name}", f"      {part.sentence}", f"      {part.equation}   [{part.unit}]"]
+    lines += [f"      {part.note}"] if part.note else []
     lines += [f"      {parameter_text(one)}" for one in part.parameters.values()]
     return "\n".join([*lines, f"      source: {part.source}"])
 
@@ -63,6 +64,7 @@ def _part_record(part: Rule | Objective) -> dict[str, Any]:
     return {
         "name": part.name,
         "sentence": part.sentence,
+        "note": part.note,
         "equation": part.equation,
         "unit": part.unit,
         "source": part.source,

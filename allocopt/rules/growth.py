@@ -55,7 +55,8 @@ def growth_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> A
     needs=("population", "previous_population"),
 )
 def per_head_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> Any:
-    """No place grows by less than `rate` a head; the growth that this implies fades with `taper` for places over target."""
+    """No place grows by less than `rate` a head; the growth that this implies fades with `taper` for places over
+    target."""
     implied = (1 + rate) * (1 + m.population_growth[p]) - 1
     return m.allocation[p] >= (1 + tapered(implied, taper, m.opening_dft[p])) * m.baseline[p]
 

@@ -34,14 +34,15 @@ def mover_budget(m: Any, *, max: Money) -> Any:  # noqa: A002 - the parameter's 
 def no_leapfrogging(m: Any) -> Any:
     """No place ends ahead of a place that opened ahead of it; places that open level are free among themselves.
 
-    Written with one z_k between levels k and k + 1 of opening distance: x_p <= z_k T_p below, x_q >= z_k T_q above. z_k is at
-    most Q / (targets of the levels above k), which the rule and the pot imply.
+    Written with one z_k between levels k and k + 1 of opening distance: x_p <= z_k T_p below, x_q >= z_k T_q above. z_k
+    is at most Q / (targets of the levels above k), which the rule and the pot imply.
     """
-    above, most = 0.0, {}
+    above, most = 0.0, dict[str, float]()
     for number, level in reversed(list(enumerate(m.dft_levels[1:]))):
         above += sum(m.target[p] for p in level)
         most[str(number)] = m.pot / above
-    order, rows = m.amounts("dft_order", dict(sorted(most.items(), key=lambda one: int(one[0])))), {}
+    order = m.amounts("dft_order", dict(reversed(most.items())))
+    rows: dict[tuple[str, str], Any] = {}
     for number, (lower, upper) in enumerate(zip(m.dft_levels, m.dft_levels[1:], strict=False)):
         limit = order[str(number)]
         rows |= {(p, "most"): m.allocation[p] - m.target[p] * limit <= 0 for p in lower}

@@ -37,7 +37,7 @@ def dft_floor(m: Any, p: str, *, rate: Rate) -> Any:
 @rule(
     unit="%",
     equation="x_p <= (1 + o) T_p",
-    source="Pace of change from above: a greater convergence ask of systems over their fair share (ICB allocations 2022-23)",
+    source="ICB allocations 2022-23: a greater convergence ask of systems over their fair share",
     relax=("rate", "up"),
 )
 def dft_ceiling(m: Any, p: str, *, rate: Rate) -> Any:
@@ -58,7 +58,7 @@ def no_further_under_target(m: Any, p: str) -> Any:
 @rule(
     unit="%",
     equation="x_p / T_p >= min(1, (1 + d0_p)(1 + n_p) / (1 + n)) if n_p > n",
-    source="2010-11: no PCT moves further under target because of above-average population growth (Hansard, 20 March 2009)",
+    source="2010-11: no PCT further under target for above-average population growth (Hansard, 20 March 2009)",
     needs=("population", "previous_population"),
 )
 def population_growth_protection(m: Any, p: str) -> Any:
@@ -80,7 +80,8 @@ def population_growth_protection(m: Any, p: str) -> Any:
     relax=("least", "down"),
 )
 def group_protection(m: Any, *, column: Column, least: Rate, group: str | None = None) -> Any:
-    """The places of `group` together (without `group`: of every group of `column`) get at least `least` of their targets."""
+    """The places of `group` together (without `group`: of every group of `column`) get at least `least` of their
+    targets."""
     members: dict[str, list[str]] = {}
     for p in m.places:
         members.setdefault(m.groups[column][p], []).append(p)

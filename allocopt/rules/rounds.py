@@ -44,11 +44,12 @@ def equal_steps(m: Any, p: str, *, steps: Annotated[int, Field(ge=1)]) -> Any:
 @rule(
     unit="GBP m",
     equation="x_p = (1 + a) b_p + b T_p B / Q",
-    source="2001-02 round (Hansard, written answers, 12 July 2001); a = 4.95%, b = 3.29% fitted to 35 health authorities",
+    source="2001-02 round (Hansard, written answers, 12 July 2001); a = 4.95%, b = 3.29% fitted to 35 authorities",
     hard=True,
 )
 def linear_rule(m: Any, p: str, *, a: Rate | None = None, b: Rate | None = None) -> Any:
-    """Every place grows by `a` and gets `b` of its target; whichever is left out follows from the pot (a + b = its growth).
+    """Every place grows by `a` and gets `b` of its target; whichever is left out follows from the pot (a + b = its
+    growth).
 
     Distances from target shrink alike: d1_p = d0_p (1 + a) / (1 + a + b).
     """
@@ -66,7 +67,8 @@ def linear_rule(m: Any, p: str, *, a: Rate | None = None, b: Rate | None = None)
     hard=True,
 )
 def floor_damping(m: Any, *, rate: Rate) -> Any:
-    """Every place gets its floor, growth of `rate`, and the same scaled part s of what its target is above the floor."""
+    """Every place gets its floor, growth of `rate`, and the same scaled part s of what its target is above the
+    floor."""
     scale = m.amounts("damping_scale", {"s": 1.0})["s"]
     floor = {p: (1 + rate) * m.known_baseline[p] for p in m.places}
     return {p: m.allocation[p] == floor[p] + scale * max(0.0, m.target[p] - floor[p]) for p in m.places}

@@ -1,12 +1,13 @@
 """The worst place first, then the worst of the others, and so on: lexicographic min-max, each level a linear programme.
 
-    minimise z  subject to  T_p z + x_p >= T_p           for the places still free (rows `worst_shortfall_definition`)
+    minimise z  subject to  T_p z + x_p >= T_p           for the places still free (the definition rows)
                             x_p >= T_p (1 - level_p)     for the places whose level is settled
 
-A level is settled for the places whose rows carry a price at it: they lie there in every optimal solution. So do places whose own
-limits (a floor, a ceiling) carry a price: they are settled where they lie. Places that an upper limit of their own holds above the
-common level are found by bisection, so that a thousand of them cost ten programmes and not a thousand. Every level is bounded by weak duality on its own matrices. Imports `compiled`, `highs`,
-`certificate` and `errors`.
+A level is settled for the places whose rows carry a price at it: they lie there in every optimal solution. So do places
+whose own limits (a floor, a ceiling) carry a price: they are settled where they lie. Places that an upper limit of
+their own holds above the common level are found by bisection, so that a thousand of them cost ten programmes and not a
+thousand. Every level is bounded by weak duality on its own matrices. Imports `compiled`, `highs`, `certificate` and
+`errors`.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled
 from allocopt.solve.highs import Point, minimise
 
-DEFINITION, LEVEL = "worst_shortfall_definition", "worst_shortfall_level"
+DEFINITION, LEVEL = "worst_shortfall_level_definition", "worst_shortfall_level"
 PRICED, SAME, PENNY = 1e-9, 1e-9, 1e-8
-"""A row with a price above the first lies at its limit; levels (fractions of target) nearer than the second are one; a settled
-level leaves a penny (GBP million), so that rounding in the solver cannot make it infeasible."""
+"""A row with a price above the first lies at its limit; levels (fractions of target) nearer than the second are one; a
+settled level leaves a penny (GBP million), so that rounding in the solver cannot make it infeasible."""
 
 Flags = npt.NDArray[np.bool_]
 
@@ -150,13 +151,11 @@ def _fixed(compiled: Compiled, rows: _Rows, level: Array, free: Flags) -> Compil
     return replace(compiled, matrix=matrix, row_lower=lower)
 
 
-def _common(
-    compiled: Compiled, rows: _Rows, level: Array, free: Flags, end: float
-) -> tuple[float, Point, float]:
+def _common(compiled: Compiled, rows: _Rows, level: Array, free: Flags, end: float) -> tuple[float, Point, float]:
     """The least common level of the free rows, those that are forced above it being held at what forces them.
 
-    With the k most forced rows held, the programme is feasible and its level no higher than theirs exactly when k is not too
-    large: the largest such k is found by bisection.
+    With the k most forced rows held, the programme is feasible and its level no higher than theirs exactly when k is
+    not too large: the largest such k is found by bisection.
     """
     steps = np.unique(np.round(rows.least[free & (rows.least > SAME)], 12))[::-1]
     best, low, high = _level(compiled, rows, level, free, np.inf, end), 0, len(steps)

@@ -79,7 +79,7 @@ def lexicographic(
 def _point_of(
     current: Compiled, compiled: Compiled, values: Array, objectives: Sequence[Objective], solver: Solver
 ) -> Array:
-    """The plan: the last stage's point; where the last stage is continued below the worst place, a point at its levels."""
+    """The last stage's point; where that stage is continued below the worst place, a point at its levels."""
     if objectives and objectives[-1].continued:
         values = minimise(current, np.zeros(len(values)), time_limit=solver.time_limit).values
     return at_worst(compiled, values)
