@@ -36,17 +36,25 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no log.")]
 
 @app.command()
 def run(
-    scenario: Scenario, *, set_: Set = None, out: Out = Path("runs"), as_json: Json = False, quiet: Quiet = False
+    scenario: Scenario,
+    *,
+    set_: Set = None,
+    out: Out = Path("runs"),
+    no_report: Annotated[bool, typer.Option("--no-report", help="Leave out report.html and report.xlsx.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Solve a scenario, prove it, and write its run folder."""
     with failures(as_json=as_json):
         from allocopt.scenario import load
 
         loaded = load(scenario, set=set_ or [])
+        from allocopt.report.writers import reports
         from allocopt.runs import run_loaded
 
+        also = () if no_report else (reports,)
         with progress(quiet=quiet or as_json) as tell:
-            found = run_loaded(loaded, out=out, tell=tell)
+            found = run_loaded(loaded, out=out, tell=tell, also=also)
         if as_json:
             print_json({"run": str(found.folder), **found.record})
         else:

@@ -62,6 +62,10 @@ class Run:
         return found
 
 
+Writer = Callable[[Run, Path], None]
+"""Adds files to a run folder while it is written: called with the run (its `folder` is the final one) and the draft."""
+
+
 class Clock:
     """Times each step for timing.json, and passes the step's name on to whoever shows progress."""
 
@@ -96,12 +100,14 @@ def run(
     set: Mapping[str, str] | Sequence[str] = (),  # noqa: A002 - the contract's name
     out: str | Path | None = "runs",
     tell: Callable[[str], None] = lambda step: None,  # noqa: ARG005 - the default listener ignores it
+    also: Sequence[Writer] = (),
 ) -> Run:
     """Run a scenario file (or the name of a shipped one) and write its run folder under `out` (None writes nothing).
 
+    `also` writes further files into the folder before it is whole, such as `allocopt.report.writers.reports`.
     Raises InputFault (2), Infeasible or Unbounded (3), Stopped (4); then no folder is written.
     """
-    return run_loaded(load(scenario, set=set), out=out, tell=tell)
+    return run_loaded(load(scenario, set=set), out=out, tell=tell, also=also)
 
 
 def run_loaded(
@@ -109,6 +115,7 @@ def run_loaded(
     *,
     out: str | Path | None = "runs",
     tell: Callable[[str], None] = lambda step: None,  # noqa: ARG005 - the default listener ignores it
+    also: Sequence[Writer] = (),
 ) -> Run:
     """Run a scenario that has been read already (see `run`)."""
     clock = Clock(tell)
@@ -121,7 +128,7 @@ def run_loaded(
     if out is None:
         return found
     clock("writing the run folder")
-    return write_run(found, Path(out), clock)
+    return write_run(found, Path(out), clock, also=also)
 
 
 def run_of(plan: Plan) -> Run:
@@ -131,7 +138,8 @@ def run_of(plan: Plan) -> Run:
     tables = effects_tables(plan.table, attributes(plan.facts), group_by=groupings(plan.facts), modelled_spend=modelled)
     said["summary"] = summary(tables, modelled_spend=modelled)
     said["warnings"] += warnings(tables)
-    return Run(said, {"allocations": plan.table, "effects": tidy(tables)}, None, plan)
+    said["titles"] = {name: table.attrs["title"] for name, table in tables.items()}
+    return Run(said, {"allocations": plan.table, "effects": tidy(tables), "places": places_table(plan.facts)}, None, plan)
 
 
 def groupings(facts: Facts) -> Sequence[str]:
@@ -150,8 +158,16 @@ def attributes(facts: Facts) -> pd.DataFrame:
     return pd.DataFrame(found, index=inputs.places.index)
 
 
-def write_run(found: Run, out: Path, clock: Clock) -> Run:
-    """Write the run folder whole or not at all; a folder of the same inputs is replaced."""
+def places_table(facts: Facts) -> pd.DataFrame:
+    """What a report shows of each place beside its money: where it is and what it is grouped by (places.csv)."""
+    inputs, known = facts.inputs, attributes(facts)
+    where = {role: inputs.role(role) for role in ("latitude", "longitude")}
+    found = {role: column for role, column in where.items() if column is not None}
+    return known.assign(**found).rename_axis("place").reset_index()
+
+
+def write_run(found: Run, out: Path, clock: Clock, *, also: Sequence[Writer] = ()) -> Run:
+    """Write the run folder whole or not at all; a folder of the same inputs is replaced. `also` may add files."""
     assert found.plan is not None
     folder = out / folder_name(found.plan.facts.loaded.path.stem, found.record["hash"])
     with whole_folder(folder) as draft:
@@ -159,6 +175,9 @@ def write_run(found: Run, out: Path, clock: Clock) -> Run:
         for name, frame in found.tables.items():
             frame.to_csv(draft / f"{name}.csv", index=False, lineterminator="\n", float_format="%.15g")
         write_certificate(draft / "certificate.npz", found.plan)
+        for write in also:
+            clock("writing the report")
+            write(replace(found, folder=folder), draft)
         write_json(draft / "timing.json", {**clock.timing(), **whereabouts(found.plan.facts.loaded, draft)})
     return replace(found, folder=folder)
 

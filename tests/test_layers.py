@@ -32,7 +32,7 @@ joins
 reading
 columns money places
 inputs
-quantiles streams
+hulls quantiles streams
 formula
 risk
 spend

@@ -1,9 +1,15 @@
-"""One way to print: rich tables on a terminal, the same words without colour in a pipe. Imports nothing of allocopt."""
+"""One way to print: rich tables on a terminal, the same words without colour in a pipe. Imports nothing of allocopt.
+
+In a pipe the width is 120 (or the variable COLUMNS), and no line ends in spaces.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
+from typing import IO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -13,15 +19,44 @@ PIPE_WIDTH = 120
 
 
 def console() -> Console:
-    """stdout: coloured and as wide as the terminal, or plain and 120 wide in a pipe."""
+    """stdout: coloured and as wide as the terminal, or plain and as wide as `width` says in a pipe."""
     if sys.stdout.isatty():
         return Console(highlight=False)
-    return Console(highlight=False, width=PIPE_WIDTH, no_color=True)
+    return Console(highlight=False, width=pipe_width(), no_color=True, file=_Trimmed(sys.stdout))
+
+
+def pipe_width() -> int:
+    """120, or COLUMNS where it is a number of at least 40."""
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isdigit() and int(asked) >= 40 else PIPE_WIDTH
+
+
+class _Trimmed(IO[str]):
+    """A stream without spaces at the ends of lines."""
+
+    def __init__(self, to: IO[str]) -> None:
+        self._to = to
+
+    def write(self, text: str) -> int:
+        return self._to.write(re.sub(r"[ ]+(?=\n|$)", "", text))
+
+    def flush(self) -> None:
+        self._to.flush()
+
+    def isatty(self) -> bool:
+        return False
 
 
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> Table:
     """A plain table: the first `left` columns to the left, the others (figures) to the right."""
-    made = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, title_style="bold", pad_edge=False)
+    made = Table(
+        title=f"\n{title}" if title else None,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        title_style="bold",
+        pad_edge=False,
+        show_edge=False,
+    )
     for number, heading in enumerate(headings):
         made.add_column(heading, justify="left" if number < left else "right", overflow="fold")
     for row in rows:

@@ -11,34 +11,13 @@ from rich.markup import escape
 
 from allocopt.record import warnings_of
 from allocopt.report.console import console, table
+from allocopt.report.headline import headline_rows, objective_row, pounds, rule_row, status_words
 from allocopt.units import say_money
 
 if TYPE_CHECKING:
     from allocopt.check import Verdict
     from allocopt.plan import Facts
     from allocopt.runs import Run
-
-HEADLINE_WORDS = {
-    "pot_gbp": "pot",
-    "places": "places",
-    "gross_deficit_gbp": "gross deficit",
-    "deficit_underfunding_gbp": "  of it underfunding",
-    "deficit_above_need_gbp": "  of it spending above need",
-    "gross_surplus_gbp": "gross surplus",
-    "net_deficit_gbp": "net (deficit less surplus)",
-    "places_in_deficit": "places in deficit",
-    "shortfall_below_target_gbp": "shortfall below target",
-    "movement_gbp": "moved, against uniform growth",
-    "places_gaining": "places gaining",
-    "places_losing": "places losing",
-}
-DFT_WORDS = {"opening": "opening distance from target", "closing": "closing distance from target"}
-
-
-def pounds(value: int) -> str:
-    """Whole pounds in the unit people read: 3210000 -> '£3.2m'."""
-    return say_money(value / 1e6)
-
 
 def show_run(found: Run, *, quiet: bool = False) -> None:
     """Header, overrides, status with the gap in pounds, headline, objectives, rules, warnings, where it was written."""
@@ -65,7 +44,7 @@ def show_run(found: Run, *, quiet: bool = False) -> None:
     )
     out.print(table("Rules", ["rule", "binding rows", "price of easing it"], map(rule_row, said["rules"]), left=1))
     out.print(table("Who gains and who loses, by region (against uniform growth)", *region_table(found.effects)))
-    out.print(escape(said["summary"]))
+    out.print(f"\n{escape(said['summary'])}\n")
     for warning in said["warnings"]:
         out.print(f"[yellow]note:[/yellow] {escape(warning)}")
     out.print(f"written to {found.folder}", soft_wrap=True)
@@ -73,48 +52,17 @@ def show_run(found: Run, *, quiet: bool = False) -> None:
 
 def _header(out: Console, said: Mapping[str, Any]) -> None:
     models, years = ", ".join(said["model"]), ", ".join(said["scenario"]["years"])
-    out.print(f"[bold]{escape(said['name'])}[/bold]   model {models}   years {years}")
+    out.print(f"[bold]{escape(said['name'])}[/bold]")
+    out.print(f"model {models}; years {years}")
     for override in said["overrides"]:
         out.print(f"  changed: {escape(override)}")
 
 
 def status_line(said: Mapping[str, Any]) -> str:
-    """`optimal: every objective proven, the widest gap is £0` or what is missing."""
-    gaps = [one["gap_gbp"] for one in said["objectives"] if one["gap_gbp"] is not None]
-    widest = f"widest gap £{max(gaps, default=0.0):,.0f}"
-    if said["status"] == "optimal":
-        return f"[green]optimal[/green]: every objective proven by a bound that does not rest on the solver; {widest}"
-    missing = ", ".join(one["name"] for one in said["objectives"] if not one["proven"])
-    return f"[red]not proven[/red] within the asked gap: {missing}; {widest} (best plan and bound are written)"
-
-
-def headline_rows(headline: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The headline as words and figures."""
-    rows = [
-        (words, pounds(headline[name]) if name.endswith("_gbp") else f"{headline[name]:,}")
-        for name, words in HEADLINE_WORDS.items()
-        if name in headline
-    ]
-    for moment, words in DFT_WORDS.items():
-        least, most = headline[f"{moment}_dft_least_pct"], headline[f"{moment}_dft_most_pct"]
-        rows.append((words, f"{least:+.1f}% to {most:+.1f}%"))
-    return rows
-
-
-def objective_row(one: Mapping[str, Any]) -> tuple[str, ...]:
-    """One stage as a row."""
-    money = one["unit"] == "GBP m"
-    show = say_money if money else (lambda value: f"{value:,.6g}")
-    gap = f"£{one['gap_gbp']:,.0f}" if one["gap_gbp"] is not None else f"{(one['gap'] or 0) * 100:.4f}%"
-    bound = show(one["bound"]) if one["bound"] is not None else "none"
-    return one["name"], show(one["value"]), bound, gap, show(one["final_value"])
-
-
-def rule_row(one: Mapping[str, Any]) -> tuple[str, str, str]:
-    """One rule as a row."""
-    said = ", ".join(f"{name} {value}" for name, value in one["parameters"].items() if value != "none")
-    price = one.get("price_words") or ""
-    return f"{one['name']} {said}".strip(), f"{one['binding']:,} of {one['rows']:,}", price
+    """The status in words; green when proven, red when not, the same words without colour."""
+    colour = "green" if said["status"] == "optimal" else "red"
+    status, _, rest = status_words(said).partition(":")
+    return f"[{colour}]{status}[/{colour}]:{rest}"
 
 
 def region_table(effects: pd.DataFrame) -> tuple[list[str], list[tuple[str, ...]]]:
@@ -125,8 +73,9 @@ def region_table(effects: pd.DataFrame) -> tuple[list[str], list[tuple[str, ...]
     wide = effects[effects["table"] == first].pivot_table(index="group", columns="measure", values="value", sort=False)
     wanted = {
         "places": "places",
-        "gain_gbp": "gain or loss",
+        "against_uniform_gbp": "gain or loss",
         "deficit_gbp": "deficit",
+        "opening_dft_pct": "opening DfT",
         "closing_dft_pct": "closing DfT",
     }
     shown = {name: words for name, words in wanted.items() if name in wide.columns}

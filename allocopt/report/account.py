@@ -1,0 +1,134 @@
+"""What a run says of itself: the summary, the proof, the rules and their price, assumptions, checks and provenance.
+
+Imports `material`, `parts`, `text` of the effects and `units`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from allocopt.report.headline import gap_words, headline_rows, objective_row, rule_row, status_words
+from allocopt.report.material import Material, command
+from allocopt.report.parts import Column, Grid, Section
+
+ATTRIBUTION = (
+    "Contains public sector information licensed under the Open Government Licence v3.0 (NHS England, NHS Digital, Office "
+    "for National Statistics, OHID). Outlines contain OS data © Crown copyright and database right."
+)
+"""Carried wherever a table, or a figure made from it, is published."""
+
+DEFINITIONS = (
+    ("distance from target", "allocation less target, as a percentage of target; negative is under target"),
+    ("opening", "last year's allocation against this year's target shares of last year's total"),
+    ("closing", "this year's allocation against this year's target"),
+    ("gain or loss", "allocation less uniform growth (baseline x pot / total baseline); the cash change stands beside it"),
+    ("deficit", "spend above allocation; surplus is allocation above spend"),
+    ("underfunding", "the part of a deficit that is target less allocation; the rest is spending above need"),
+    ("moved", "half the sum of all gains and losses against uniform growth"),
+    ("gap", "how far the plan may be from the best possible one, from a bound that is proven"),
+)
+
+
+def summary_section(found: Material) -> Section:
+    """One paragraph, the headline figures and whether they are proven."""
+    said = found.record
+    rows = tuple(headline_rows(said["headline"]))
+    grid = Grid(f"Headline{found.mark}", (Column("figure"), Column("value", "text")), rows)
+    words = (str(said["summary"]), f"Status: {status_words(said)}.")
+    return Section("summary", "Summary", words, grids=(grid,))
+
+
+def rules_section(found: Material) -> Section:
+    """Objectives with their proof, then each rule: how often it binds, its price, why it is there."""
+    said = found.record
+    objectives = Grid(
+        "Objectives, in order, each with the bound that proves it",
+        tuple(Column(name) for name in ("objective", "value", "proven bound", "gap", "at the plan", "bound by")),
+        tuple((*objective_row(one), str(one.get("by") or "–")) for one in said["objectives"]),
+    )
+    rules = Grid(
+        "Rules",
+        tuple(Column(name) for name in ("rule", "binding rows", "price of easing it", "why", "source")),
+        tuple((*rule_row(one), str(one.get("why") or "–"), str(one.get("source") or "–")) for one in said["rules"]),
+    )
+    words = (
+        "Objectives are met in order: each is held within its slack while the next is improved. A rule binds where it "
+        "stops a place from moving further; its price is what easing it would change.",
+    )
+    return Section("rules", "Rules, objectives and their price", words, grids=(rules, objectives))
+
+
+def assumptions_section(found: Material) -> Section:
+    """Assumptions and quality assurance: every choice with its reason and source, every warning, every check."""
+    choices = Grid(
+        "Assumptions: what was chosen, why, and from where",
+        (Column("key"), Column("value"), Column("why"), Column("source")),
+        tuple(assumptions(found.record["scenario"])),
+    )
+    checks = Grid("Checks made on this run", (Column("check"), Column("finding")), tuple(_checks(found)))
+    words = ("Caveats that a reader of this report must know:",)
+    return Section(
+        "assumptions", "Assumptions and quality assurance", words, items=tuple(found.record["warnings"]), grids=(checks, choices)
+    )
+
+
+def assumptions(scenario: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Each part of the resolved scenario that states a `why` or a `source`, in the order of its keys."""
+    yield from _stated(scenario, ())
+
+
+def _stated(value: Any, keys: tuple[str, ...]) -> Iterator[tuple[str, str, str, str]]:
+    if not isinstance(value, Mapping):
+        return
+    if keys and (value.get("why") or value.get("source")):
+        plain = {key: one for key, one in value.items() if key not in ("why", "source") and not isinstance(one, Mapping)}
+        yield ".".join(keys), said_values(plain), str(value.get("why") or "–"), str(value.get("source") or "–")
+    for key, one in value.items():
+        yield from _stated(one, (*keys, str(key)))
+
+
+def said_values(values: Mapping[str, Any]) -> str:
+    """`rate 0.036, unit £k`; lists are joined, nothing is a dash."""
+    shown = [f"{key} {_plain(one)}" for key, one in values.items() if one not in (None, [], {})]
+    return ", ".join(shown) or "–"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " ".join(map(str, value))
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _checks(found: Material) -> Iterator[tuple[str, str]]:
+    allocations, headline = found.tables["allocations"], found.record["headline"]
+    total, pot = int(allocations["allocation_gbp"].sum()), int(headline["pot_gbp"])
+    yield "allocations add up to the pot", f"£{total:,} of £{pot:,}: {'exact' if total == pot else 'NOT EQUAL'}"
+    places = found.places.shape[0]
+    yield "every place has a row in every year", f"{places:,} places x {len(found.years)} years = {len(allocations):,} rows"
+    for one in found.record["objectives"]:
+        proof = "proven" if one.get("proven") else "not proven within the asked gap"
+        yield f"bound of {one['name']}", f"{proof}, gap {gap_words(one)}, by {one.get('by') or 'no method'}"
+    yield "re-check without the solver", f"allocopt verify {found.name}"
+
+
+def provenance_section(found: Material) -> Section:
+    """Files with their hashes, versions, seed, and the command that makes the run again."""
+    said = found.record
+    files = Grid(
+        "Files read",
+        (Column("file"), Column("rows", "count"), Column("sha-256", "hash")),
+        tuple((one["file"], one["rows"], one["sha256"]) for one in said["inputs"]),
+    )
+    versions = Grid("Versions", (Column("package"), Column("version")), tuple(said["versions"].items()))
+    seed = "no random draw" if said.get("seed") is None else str(said["seed"])
+    facts = (("hash of the inputs", said["hash"]), ("seed", seed), ("model", ", ".join(said["model"])))
+    run = Grid("This run", (Column("what"), Column("value")), tuple(facts))
+    items = tuple(f"changed: {line}" for line in said["overrides"])
+    return Section("provenance", "Provenance", (ATTRIBUTION,), items=items, grids=(run, files, versions), extra={"command": command(found)})
+
+
+def definitions_section() -> Section:
+    """The words of the report, once."""
+    grid = Grid("Definitions", (Column("word"), Column("meaning")), DEFINITIONS)
+    return Section("definitions", "Definitions", grids=(grid,))

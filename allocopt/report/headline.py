@@ -1,0 +1,89 @@
+"""How a run's own figures are said, the same on the terminal, in the page and in the workbook. Imports `units`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from allocopt.units import say_money
+
+HEADLINE_WORDS = {
+    "pot_gbp": "pot",
+    "places": "places",
+    "gross_deficit_gbp": "gross deficit",
+    "deficit_underfunding_gbp": "  of it underfunding",
+    "deficit_above_need_gbp": "  of it spending above need",
+    "gross_surplus_gbp": "gross surplus",
+    "net_deficit_gbp": "net (deficit less surplus)",
+    "places_in_deficit": "places in deficit",
+    "shortfall_below_target_gbp": "shortfall below target",
+    "movement_gbp": "moved, against uniform growth",
+    "places_gaining": "places gaining",
+    "places_losing": "places losing",
+}
+DFT_WORDS = {"opening": "opening distance from target", "closing": "closing distance from target"}
+
+
+def pounds(value: float) -> str:
+    """Whole pounds in the unit people read: 3210000 -> '£3.2m'."""
+    return say_money(value / 1e6)
+
+
+def headline_rows(headline: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The headline as words and figures; figures without a known name follow under their own."""
+    rows = [(words, _figure(name, headline[name])) for name, words in HEADLINE_WORDS.items() if name in headline]
+    for moment, words in DFT_WORDS.items():
+        ends = [headline.get(f"{moment}_dft_{end}_pct") for end in ("least", "most")]
+        if None not in ends:
+            rows.append((words, " to ".join(f"{end:+.1f}%" for end in ends)))
+    known = {*HEADLINE_WORDS, "years", "baseline_gbp", "spend_gbp"}
+    other = [name for name in headline if name not in known and "_dft_" not in name]
+    return rows + [(_named(name), _figure(name, headline[name])) for name in other]
+
+
+def _named(name: str) -> str:
+    return name.removesuffix("_gbp").removesuffix("_pct").replace("_", " ")
+
+
+def _figure(name: str, value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return str(value or "–")
+    if name.endswith("_gbp"):
+        return pounds(value)
+    return f"{value:,.2f}%" if name.endswith("_pct") else f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
+
+
+def status_words(said: Mapping[str, Any]) -> str:
+    """`optimal: every objective proven ..., widest gap £0`, or what is missing."""
+    gaps = [one["gap_gbp"] for one in said["objectives"] if one.get("gap_gbp") is not None]
+    widest = f"widest gap £{max(gaps, default=0.0):,.0f}"
+    if said["status"] == "optimal":
+        return f"optimal: every objective proven by a bound, {widest}"
+    missing = ", ".join(one["name"] for one in said["objectives"] if not one.get("proven"))
+    return f"not proven within the asked gap: {missing}; {widest} (best plan and bound are written)"
+
+
+def gap_words(one: Mapping[str, Any]) -> str:
+    """A stage's gap in pounds, or in percent where its unit is not money; `unknown` without a bound."""
+    if one.get("gap_gbp") is not None:
+        return f"£{one['gap_gbp']:,.0f}"
+    return "unknown" if one.get("gap") is None else f"{one['gap'] * 100:.4f}%"
+
+
+def objective_row(one: Mapping[str, Any]) -> tuple[str, ...]:
+    """One stage: name, value, bound, gap, value at the finished plan."""
+    money = one["unit"] == "GBP m"
+
+    def show(value: float | None) -> str:
+        if value is None:
+            return "none"
+        return say_money(value) if money else f"{value:,.6g}"
+
+    return one["name"], show(one["value"]), show(one["bound"]), gap_words(one), show(one.get("final_value"))
+
+
+def rule_row(one: Mapping[str, Any]) -> tuple[str, str, str]:
+    """One rule: name and parameters, how often it binds, its price in words."""
+    said = ", ".join(f"{name} {value}" for name, value in one.get("parameters", {}).items() if value != "none")
+    binding = f"{one['binding']:,} of {one['rows']:,}" if "rows" in one else str(one.get("binding", "–"))
+    return f"{one['name']} {said}".strip(), binding, str(one.get("price_words") or one.get("price") or "–")

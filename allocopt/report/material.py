@@ -1,0 +1,141 @@
+"""What a report is made of: a run's record and tables, put in the shapes that figures and sheets read.
+
+Every figure of a report comes through here from the run's own tables, in whole pounds; nothing is worked out again that a
+table states. Imports `effects_words` (the five bands) alone; runs are read, never made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from allocopt.effects.words import BANDS
+
+GROUPINGS = {
+    "imd_fifth": "deprivation fifth",
+    "need_decile": "need decile",
+    "region": "region",
+    "area": "area",
+}
+"""The groupings every run offers, in words; others are shown under the name of their column."""
+
+GROUP_WORDS = {
+    "imd_fifth": {"1": "1 most deprived", "5": "5 least deprived"},
+    "need_decile": {"1": "1 lowest need", "10": "10 highest need"},
+}
+SPENDING = ("spend_gbp", "deficit_gbp", "surplus_gbp", "deficit_underfunding_gbp", "deficit_above_need_gbp")
+
+
+@dataclass(frozen=True)
+class Material:
+    """One run as a report reads it; `name` is the run folder's name, `places` and `wide` are made when first asked for."""
+
+    record: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    name: str
+
+    @property
+    def modelled(self) -> bool:
+        """Whether spend comes from a model: every figure made from it says so."""
+        return bool(self.record["modelled_spend"])
+
+    @property
+    def mark(self) -> str:
+        """` [modelled spend]`, or nothing when spend is recorded."""
+        return " [modelled spend]" if self.modelled else ""
+
+    @property
+    def years(self) -> tuple[str, ...]:
+        """The years in order."""
+        return tuple(dict.fromkeys(self.tables["allocations"]["year"].astype(str)))
+
+    @cached_property
+    def places(self) -> pd.DataFrame:
+        """The last year's places (index place) with attributes, `against_uniform_gbp`, its percent and the band."""
+        found = self.tables["allocations"]
+        last = found[found["year"].astype(str) == self.years[-1]].set_index("place")
+        known = self.tables.get("places")
+        if known is not None:
+            known = known.set_index("place")
+            last = last.join(known[[name for name in known if name not in last]])
+        return measured(last)
+
+    @property
+    def has_spend(self) -> bool:
+        """Whether the run has deficits and surpluses."""
+        return "deficit_gbp" in self.tables["allocations"]
+
+    def wide(self, table: str) -> pd.DataFrame | None:
+        """An effects table as people read it: a row a group, a column a measure, in the order of the run; or None."""
+        return self._wide.get(table)
+
+    @cached_property
+    def _wide(self) -> dict[str, pd.DataFrame]:
+        effects = self.tables["effects"]
+        return {str(name): _widened(part) for name, part in effects.groupby("table", sort=False)}
+
+    @property
+    def groupings(self) -> tuple[str, ...]:
+        """The groupings that the run tabulates, those everybody knows first."""
+        there = [name.removeprefix("by_") for name in self._wide if name.startswith("by_")]
+        known = [name for name in GROUPINGS if name in there]
+        return tuple([*known, *(name for name in there if name not in GROUPINGS)])
+
+    @property
+    def effects_names(self) -> tuple[str, ...]:
+        """The effects tables in the order of the run."""
+        return tuple(self._wide)
+
+    def title(self, table: str) -> str:
+        """What an effects table says it is."""
+        return str(self.record.get("titles", {}).get(table, table.replace("_", " ")))
+
+
+def material(record: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], folder: Path | None) -> Material:
+    """A run as report material; `folder` gives it its name."""
+    return Material(record, tables, folder.name if folder else str(record["name"]))
+
+
+def _widened(part: pd.DataFrame) -> pd.DataFrame:
+    groups, measures = dict.fromkeys(part["group"].astype(str)), dict.fromkeys(part["measure"])
+    rows = part.assign(group=part["group"].astype(str)).set_index(["group", "measure"])["value"].unstack()
+    return rows.reindex(index=list(groups), columns=list(measures))
+
+
+def measured(places: pd.DataFrame) -> pd.DataFrame:
+    """Places with their difference from uniform growth (pounds, percent) and its band; whole pounds, no rounding."""
+    difference = places["allocation_gbp"] - places["uniform_gbp"]
+    beyond = difference.abs() * 1000 > places["uniform_gbp"]
+    step = np.sign(difference) * beyond * (1 + (difference.abs() * 20 > places["uniform_gbp"]))
+    band = np.array(BANDS, dtype=object)[(2 + step).astype(int).to_numpy()]
+    return places.assign(
+        against_uniform_gbp=difference, against_uniform_pct=100.0 * difference / places["uniform_gbp"], band=band
+    )
+
+
+def grouping_words(name: str) -> str:
+    """`imd_fifth` as people say it."""
+    return GROUPINGS.get(name, name.replace("_", " "))
+
+
+def group_words(name: str, groups: Sequence[str]) -> list[str]:
+    """The groups of a grouping as people say them."""
+    return [GROUP_WORDS.get(name, {}).get(group, group) for group in groups]
+
+
+def command(found: Material) -> str:
+    """The command that makes this run again: the scenario and what was changed on the command line."""
+    stem = found.name.rsplit("-", 1)[0]
+    changes = [_change(line) for line in found.record["overrides"] if line.endswith("(--set)")]
+    return " ".join([f"allocopt run {stem}.yaml", *(f"--set '{change}'" for change in changes)])
+
+
+def _change(line: str) -> str:
+    key, values = line.removesuffix("(--set)").split(": ", 1)
+    return f"{key}={values.rsplit(' -> ', 1)[-1].strip()}"

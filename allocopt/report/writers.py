@@ -1,0 +1,17 @@
+"""The files that a report is: written into a run folder when a run is made, or later beside it. Imports `runs`, `page`, `workbook`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from allocopt.report.page import write_page
+from allocopt.report.workbook import write_workbook
+from allocopt.runs import Run
+
+FILES = ("report.html", "report.xlsx")
+
+
+def reports(found: Run, folder: Path) -> None:
+    """Write report.html and report.xlsx of a run into `folder`."""
+    (folder / "report.html").write_text(write_page(found), encoding="utf-8")
+    (folder / "report.xlsx").write_bytes(write_workbook(found))
