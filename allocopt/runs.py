@@ -139,7 +139,9 @@ def run_of(plan: Plan) -> Run:
     said["summary"] = summary(tables, modelled_spend=modelled)
     said["warnings"] += warnings(tables)
     said["titles"] = {name: table.attrs["title"] for name, table in tables.items()}
-    return Run(said, {"allocations": plan.table, "effects": tidy(tables), "places": places_table(plan.facts)}, None, plan)
+    return Run(
+        said, {"allocations": plan.table, "effects": tidy(tables), "places": places_table(plan.facts)}, None, plan
+    )
 
 
 def groupings(facts: Facts) -> Sequence[str]:
@@ -277,7 +279,7 @@ def read_run(folder: str | Path) -> Run:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    text = dict.fromkeys(("place", "name", "year", "group", "hub", "area", "previous_group", "level"), "str")
+    text = dict.fromkeys(("place", "name", "year", "group", "hub", "area", "previous_group", "level", "region"), "str")
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
 
 

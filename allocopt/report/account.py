@@ -13,8 +13,8 @@ from allocopt.report.material import Material, command
 from allocopt.report.parts import Column, Grid, Section
 
 ATTRIBUTION = (
-    "Contains public sector information licensed under the Open Government Licence v3.0 (NHS England, NHS Digital, Office "
-    "for National Statistics, OHID). Outlines contain OS data © Crown copyright and database right."
+    "Contains public sector information licensed under the Open Government Licence v3.0 (NHS England, NHS Digital, "
+    "Office for National Statistics, OHID). Outlines contain OS data © Crown copyright and database right."
 )
 """Carried wherever a table, or a figure made from it, is published."""
 
@@ -22,7 +22,10 @@ DEFINITIONS = (
     ("distance from target", "allocation less target, as a percentage of target; negative is under target"),
     ("opening", "last year's allocation against this year's target shares of last year's total"),
     ("closing", "this year's allocation against this year's target"),
-    ("gain or loss", "allocation less uniform growth (baseline x pot / total baseline); the cash change stands beside it"),
+    (
+        "gain or loss",
+        "allocation less uniform growth (baseline x pot / total baseline); the cash change stands beside it",
+    ),
     ("deficit", "spend above allocation; surplus is allocation above spend"),
     ("underfunding", "the part of a deficit that is target less allocation; the rest is spending above need"),
     ("moved", "half the sum of all gains and losses against uniform growth"),
@@ -54,9 +57,9 @@ def rules_section(found: Material) -> Section:
     )
     words = (
         "Objectives are met in order: each is held within its slack while the next is improved. A rule binds where it "
-        "stops a place from moving further; its price is what easing it would change.",
+        "stops a place from moving further; its price is what easing it would change."
     )
-    return Section("rules", "Rules, objectives and their price", words, grids=(rules, objectives))
+    return Section("rules", "Rules, objectives and their price", (words,), grids=(rules, objectives))
 
 
 def assumptions_section(found: Material) -> Section:
@@ -69,7 +72,11 @@ def assumptions_section(found: Material) -> Section:
     checks = Grid("Checks made on this run", (Column("check"), Column("finding")), tuple(_checks(found)))
     words = ("Caveats that a reader of this report must know:",)
     return Section(
-        "assumptions", "Assumptions and quality assurance", words, items=tuple(found.record["warnings"]), grids=(checks, choices)
+        "assumptions",
+        "Assumptions and quality assurance",
+        words,
+        items=tuple(found.record["warnings"]),
+        grids=(checks, choices),
     )
 
 
@@ -82,7 +89,9 @@ def _stated(value: Any, keys: tuple[str, ...]) -> Iterator[tuple[str, str, str, 
     if not isinstance(value, Mapping):
         return
     if keys and (value.get("why") or value.get("source")):
-        plain = {key: one for key, one in value.items() if key not in ("why", "source") and not isinstance(one, Mapping)}
+        plain = {
+            key: one for key, one in value.items() if key not in ("why", "source") and not isinstance(one, Mapping)
+        }
         yield ".".join(keys), said_values(plain), str(value.get("why") or "–"), str(value.get("source") or "–")
     for key, one in value.items():
         yield from _stated(one, (*keys, str(key)))
@@ -105,7 +114,10 @@ def _checks(found: Material) -> Iterator[tuple[str, str]]:
     total, pot = int(allocations["allocation_gbp"].sum()), int(headline["pot_gbp"])
     yield "allocations add up to the pot", f"£{total:,} of £{pot:,}: {'exact' if total == pot else 'NOT EQUAL'}"
     places = found.places.shape[0]
-    yield "every place has a row in every year", f"{places:,} places x {len(found.years)} years = {len(allocations):,} rows"
+    yield (
+        "every place has a row in every year",
+        f"{places:,} places x {len(found.years)} years = {len(allocations):,} rows",
+    )
     for one in found.record["objectives"]:
         proof = "proven" if one.get("proven") else "not proven within the asked gap"
         yield f"bound of {one['name']}", f"{proof}, gap {gap_words(one)}, by {one.get('by') or 'no method'}"
@@ -125,7 +137,14 @@ def provenance_section(found: Material) -> Section:
     facts = (("hash of the inputs", said["hash"]), ("seed", seed), ("model", ", ".join(said["model"])))
     run = Grid("This run", (Column("what"), Column("value")), tuple(facts))
     items = tuple(f"changed: {line}" for line in said["overrides"])
-    return Section("provenance", "Provenance", (ATTRIBUTION,), items=items, grids=(run, files, versions), extra={"command": command(found)})
+    return Section(
+        "provenance",
+        "Provenance",
+        (ATTRIBUTION,),
+        items=items,
+        grids=(run, files, versions),
+        extra={"command": command(found)},
+    )
 
 
 def definitions_section() -> Section:

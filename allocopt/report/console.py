@@ -9,7 +9,8 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import IO
+from io import TextIOBase
+from typing import IO, cast
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -22,7 +23,7 @@ def console() -> Console:
     """stdout: coloured and as wide as the terminal, or plain and as wide as `width` says in a pipe."""
     if sys.stdout.isatty():
         return Console(highlight=False)
-    return Console(highlight=False, width=pipe_width(), no_color=True, file=_Trimmed(sys.stdout))
+    return Console(highlight=False, width=pipe_width(), no_color=True, file=cast("IO[str]", _Trimmed(sys.stdout)))
 
 
 def pipe_width() -> int:
@@ -31,7 +32,7 @@ def pipe_width() -> int:
     return int(asked) if asked.isdigit() and int(asked) >= 40 else PIPE_WIDTH
 
 
-class _Trimmed(IO[str]):
+class _Trimmed(TextIOBase):
     """A stream without spaces at the ends of lines."""
 
     def __init__(self, to: IO[str]) -> None:

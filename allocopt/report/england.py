@@ -1,4 +1,4 @@
-"""The map of England as inline SVG: outlines, one mark a place, hulls of consortia. It prints, scales and needs no script.
+"""The map of England as inline SVG: outlines, one mark a place, hulls of consortia. It prints and scales.
 
 Gains are filled discs and losses open rings, so that the two stay apart in greyscale. Imports `shipped` (the outlines).
 """

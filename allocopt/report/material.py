@@ -1,7 +1,7 @@
 """What a report is made of: a run's record and tables, put in the shapes that figures and sheets read.
 
-Every figure of a report comes through here from the run's own tables, in whole pounds; nothing is worked out again that a
-table states. Imports `effects_words` (the five bands) alone; runs are read, never made.
+Every figure of a report comes through here from the run's own tables, in whole pounds; nothing is worked out again
+that a table states. Imports `effects_words` (the five bands) alone; runs are read, never made.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SPENDING = ("spend_gbp", "deficit_gbp", "surplus_gbp", "deficit_underfunding_gbp
 
 @dataclass(frozen=True)
 class Material:
-    """One run as a report reads it; `name` is the run folder's name, `places` and `wide` are made when first asked for."""
+    """One run as a report reads it; `name` is the run folder's name, `places` and `wide` are made when asked for."""
 
     record: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
@@ -85,7 +85,7 @@ class Material:
         """The groupings that the run tabulates, those everybody knows first."""
         there = [name.removeprefix("by_") for name in self._wide if name.startswith("by_")]
         known = [name for name in GROUPINGS if name in there]
-        return tuple([*known, *(name for name in there if name not in GROUPINGS)])
+        return (*known, *(name for name in there if name not in GROUPINGS))
 
     @property
     def effects_names(self) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ def material(record: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], fold
 
 def _widened(part: pd.DataFrame) -> pd.DataFrame:
     groups, measures = dict.fromkeys(part["group"].astype(str)), dict.fromkeys(part["measure"])
-    rows = part.assign(group=part["group"].astype(str)).set_index(["group", "measure"])["value"].unstack()
+    rows = part.assign(group=part["group"].astype(str)).set_index(["group", "measure"])["value"].unstack()  # noqa: PD010 - a table, nothing is added up
     return rows.reindex(index=list(groups), columns=list(measures))
 
 
@@ -112,8 +112,9 @@ def measured(places: pd.DataFrame) -> pd.DataFrame:
     """Places with their difference from uniform growth (pounds, percent) and its band; whole pounds, no rounding."""
     difference = places["allocation_gbp"] - places["uniform_gbp"]
     beyond = difference.abs() * 1000 > places["uniform_gbp"]
-    step = np.sign(difference) * beyond * (1 + (difference.abs() * 20 > places["uniform_gbp"]))
-    band = np.array(BANDS, dtype=object)[(2 + step).astype(int).to_numpy()]
+    far = difference.abs() * 20 > places["uniform_gbp"]
+    side = np.sign(difference.to_numpy()) * beyond.to_numpy() * (1 + far.to_numpy())
+    band = np.array(BANDS, dtype=object)[(2 + side).astype(int)]
     return places.assign(
         against_uniform_gbp=difference, against_uniform_pct=100.0 * difference / places["uniform_gbp"], band=band
     )

@@ -5,6 +5,8 @@ Imports `material`, `parts`, `charts`.
 
 from __future__ import annotations
 
+import pandas as pd
+
 from allocopt.report.material import Material
 from allocopt.report.parts import Section, grid_of_frame
 
@@ -20,7 +22,9 @@ def further_sections(found: Material) -> list[Section]:
     return [_table_section(name, others[name]) for name in others]
 
 
-def _table_section(name, table):  # noqa
+def _table_section(name: str, table: pd.DataFrame) -> Section:
     words = () if len(table) <= ROWS else (f"The first {ROWS} of {len(table):,} rows; {name}.csv holds them all.",)
     title = name.replace("_", " ")
-    return Section(f"table-{name}", title[0].upper() + title[1:], words, grids=(grid_of_frame(title, table.head(ROWS)),))
+    return Section(
+        f"table-{name}", title[0].upper() + title[1:], words, grids=(grid_of_frame(title, table.head(ROWS)),)
+    )

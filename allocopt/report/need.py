@@ -31,9 +31,9 @@ def distance_section(found: Material) -> Section:
     words = (
         "Distance from target is allocation less target as a percentage of target; below zero is under target. The "
         "opening position sets last year's money against this year's target shares, so that a change of population or "
-        "of the formula moves it.",
+        "of the formula moves it."
     )
-    return Section("distance", "Distance from target, before and after", words, figures=figures, grids=grids)
+    return Section("distance", "Distance from target, before and after", (words,), figures=figures, grids=grids)
 
 
 def at_steps(values: Floats, people: Floats) -> tuple[list[float], list[float]]:
@@ -82,7 +82,9 @@ def _bands(found: Material) -> Figure:
     assert table is not None
     rows = table.drop(index="total")
     series = [
-        Series(said, rows[f"{when}_places"].tolist(), [f"{value:,.0f} places" for value in rows[f"{when}_places"]], *look)
+        Series(
+            said, rows[f"{when}_places"].tolist(), [f"{value:,.0f} places" for value in rows[f"{when}_places"]], *look
+        )
         for when, said, look in (
             ("opening", "before (opening)", (ORANGE, "/")),
             ("closing", "after (closing)", (BLUE, "")),
@@ -91,11 +93,18 @@ def _bands(found: Material) -> Figure:
     spec = bars(list(rows.index), series, axis="places", stacked=False)
     inner = "-2.5% to 2.5%"
     caption = (
-        f"Within 2.5% of target stand {rows.loc[inner, 'opening_places']:,.0f} places before and "
-        f"{rows.loc[inner, 'closing_places']:,.0f} after; a place on a limit counts as inside."
+        f"Within 2.5% of target stand {float(rows['opening_places'][inner]):,.0f} places before and "
+        f"{float(rows['closing_places'][inner]):,.0f} after; a place on a limit counts as inside."
     )
     alt = "Bars of the number of places in seven bands of distance from target, before and after."
-    return Figure("dft-bands", "Places by band of distance from target", caption, alt, spec=spec, grid=grid_of("Places and people by band", table, "band"))
+    return Figure(
+        "dft-bands",
+        "Places by band of distance from target",
+        caption,
+        alt,
+        spec=spec,
+        grid=grid_of("Places and people by band", table, "band"),
+    )
 
 
 def inequality_section(found: Material) -> Section | None:
@@ -109,9 +118,9 @@ def inequality_section(found: Material) -> Section | None:
     grids = tuple(_index_grid(found.title(name), table) for name, table in tables if table is not None)
     words = (
         "Pounds a head differ because need differs: a smaller index is not better by itself. What moves towards need "
-        "is read from the concentration curves and from the index of pounds over target.",
+        "is read from the concentration curves and from the index of pounds over target."
     )
-    return Section("inequality", "Lorenz and concentration curves", words, figures=tuple(figures), grids=grids)
+    return Section("inequality", "Lorenz and concentration curves", (words,), figures=tuple(figures), grids=grids)
 
 
 def _index_grid(title: str, table: pd.DataFrame) -> Grid:
@@ -137,7 +146,9 @@ def _lorenz(found: Material) -> Figure:
     for name, (colour, dash) in LOOKS.items():
         money = places[f"{name}_gbp"].to_numpy(dtype=float)
         x, y = cumulative(money, people, money / people)
-        spec = _with_line(spec, x, Series(name, _below(x, y), colour=colour, dash=dash), "people, ranked by pounds a head (%)")
+        spec = _with_line(
+            spec, x, Series(name, _below(x, y), colour=colour, dash=dash), "people, ranked by pounds a head (%)"
+        )
     table = found.wide("inequality_per_head")
     gini = "" if table is None else _gini_words(table)
     caption = (
@@ -180,8 +191,8 @@ def _concentration(found: Material) -> Figure:
     table = found.wide("inequality_per_head")
     said = "" if table is None else f" {_index_words(table, 'concentration_need', 'Concentration index by need')}"
     caption = (
-        "Share of money less share of people, everyone ranked by target a head: a curve nearer to the dotted one (target) "
-        f"follows need more closely.{said}"
+        "Share of money less share of people, everyone ranked by target a head: a curve nearer to the dotted one "
+        f"(target) follows need more closely.{said}"
     )
     alt = "Concentration curves of baseline, allocation and target by need, drawn as distance from equal shares."
     return Figure("concentration", "Concentration curves by need", caption, alt, spec=spec)
@@ -200,12 +211,16 @@ def deficit_section(found: Material) -> Section | None:
         ("spending above need", rows["deficit_above_need_gbp"], ORANGE, "/"),
         ("surplus", -rows["surplus_gbp"], GREY, "x"),
     )
-    series = [Series(name, [value / 1e6 for value in values], [pounds(abs(value)) for value in values], *look) for name, values, *look in parts]
-    total = table.loc["total"]
+    series = [
+        Series(name, [value / 1e6 for value in values], [pounds(abs(value)) for value in values], *look)
+        for name, values, *look in parts
+    ]
+    total = {str(name): float(table[name].iloc[-1]) for name in table.columns}
     caption = (
-        f"Gross deficit {pounds(total['deficit_gbp'])}: {pounds(total['deficit_underfunding_gbp'])} is underfunding (the "
-        f"place is below target and spends above its allocation), {pounds(total['deficit_above_need_gbp'])} is spending above "
-        f"need. Gross surplus {pounds(total['surplus_gbp'])}; net {pounds(total['net_gbp'])}.{found.mark}"
+        f"Gross deficit {pounds(total['deficit_gbp'])}: {pounds(total['deficit_underfunding_gbp'])} is underfunding "
+        "(the place is below target and spends above its allocation), "
+        f"{pounds(total['deficit_above_need_gbp'])} is spending above need. "
+        f"Gross surplus {pounds(total['surplus_gbp'])}; net {pounds(total['net_gbp'])}.{found.mark}"
     )
     figure = Figure(
         "deficit",
@@ -222,7 +237,9 @@ def deficit_section(found: Material) -> Section | None:
 def _spend_words(found: Material) -> tuple[str, ...]:
     if not found.modelled:
         return ()
-    return (f"{str(found.record['spend']).capitalize()}. No practice's spend of its commissioning budget is published.",)
+    return (
+        f"{str(found.record['spend']).capitalize()}. No practice's spend of its commissioning budget is published.",
+    )
 
 
 def path_section(found: Material) -> Section | None:
@@ -239,8 +256,16 @@ def path_section(found: Material) -> Section | None:
     spec = lines(list(table.index), series, x_axis="year", y_axis="£m", markers=True)
     spec["layout"]["xaxis"]["type"] = "category"
     first, last = by_year.iloc[0], by_year.iloc[-1]
-    caption = f"The shortfall below target goes from {say_money(first / 1e6)} to {say_money(last / 1e6)} over {len(table)} years."
-    figure = Figure("path", "The path over years", caption, f"Lines by year. {caption}", spec=spec, grid=grid_of(f"Totals by year{found.mark}", table, "year"))
+    ends = f"from {say_money(first / 1e6)} to {say_money(last / 1e6)}"
+    caption = f"The shortfall below target goes {ends} over {len(table)} years."
+    figure = Figure(
+        "path",
+        "The path over years",
+        caption,
+        f"Lines by year. {caption}",
+        spec=spec,
+        grid=grid_of(f"Totals by year{found.mark}", table, "year"),
+    )
     return Section("path", "The path over years", figures=(figure,))
 
 

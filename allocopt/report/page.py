@@ -1,7 +1,7 @@
 """report.html: one self-contained page that works offline, made from a run's sections.
 
-The same run gives the same bytes: identifiers are names, data keep their order, nothing reads a clock. jinja2 is imported
-when a page is written. Imports the section rooms and `parts`.
+The same run gives the same bytes: identifiers are names, data keep their order, nothing reads a clock.
+Imports the section rooms and `parts`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup, escape
+
 from allocopt import __version__
 from allocopt.effects.words import BANDS
 from allocopt.report import account, england, need, who
-from allocopt.report.material import Material
+from allocopt.report.material import Material, material
 from allocopt.report.more import further_sections
 from allocopt.report.parts import Section
 
@@ -94,8 +97,6 @@ def _sorted_by(parts: Sequence[Section]) -> int:
 
 
 def _template() -> Any:
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
     loader = DictLoader({"page": asset("page.html.j2")})
     kit = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     kit.filters["whole"] = whole
@@ -104,8 +105,6 @@ def _template() -> Any:
 
 def whole(text: str) -> Any:
     """Text for HTML in which a negative amount is never broken over two lines."""
-    from markupsafe import Markup, escape
-
     return Markup(_NEGATIVE.sub(r'<span class="nb">\g<0></span>', str(escape(text))))  # noqa: S704 - escaped just before
 
 
@@ -125,6 +124,4 @@ def embedded(data: Mapping[str, Any] | None) -> str:
 
 def write_page(found: Run) -> str:
     """The report of a run as HTML."""
-    from allocopt.report.material import material
-
     return page(material(found.record, found.tables, found.folder))

@@ -117,7 +117,7 @@ def write(value: Any, kind: Kind) -> str:
         return "–"
     if kind in ("text", "hash") or isinstance(value, (str, bool)):
         return str(value)
-    return _WRITE[kind](value)
+    return str(_WRITE[kind](value))
 
 
 def pounds(value: float) -> str:

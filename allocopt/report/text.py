@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from allocopt.plan import Facts
     from allocopt.runs import Run
 
+
 def show_run(found: Run, *, quiet: bool = False) -> None:
     """Header, overrides, status with the gap in pounds, headline, objectives, rules, warnings, where it was written."""
     out = console()

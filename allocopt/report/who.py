@@ -5,7 +5,7 @@ Imports `material`, `parts`, `charts`, `england`, `hulls`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,7 +16,6 @@ from allocopt.report import england
 from allocopt.report.charts import BLUE, GREY, ORANGE, Series, bars
 from allocopt.report.material import Material, group_words, grouping_words
 from allocopt.report.parts import Column, Figure, Grid, Section, grid_of, heading_of, kind_of, pounds
-from allocopt.units import say_money
 
 DRAWN = ("imd_fifth", "need_decile", "region")
 """Groupings with a picture; the others are tables."""
@@ -56,7 +55,7 @@ SHOWN = 20
 """Largest gains, and largest losses, that stand in the page for print and for readers without scripts."""
 
 
-def million(values: Sequence[float]) -> list[float]:
+def million(values: Iterable[float]) -> list[float]:
     """Pounds as £m for an axis."""
     return [value / 1e6 for value in values]
 
@@ -84,11 +83,16 @@ def _map(found: Material, places: pd.DataFrame, there: pd.Series) -> Figure:
     )
     counts = places["band"].value_counts().reindex(list(BANDS), fill_value=0)
     said = ", ".join(f"{counts[band]:,} {band}" for band in BANDS)
-    left_out = f" {len(places) - len(drawn):,} places have no coordinates in England and are not drawn." if (~there).any() else ""
+    left_out = (
+        f" {len(places) - len(drawn):,} places have no coordinates in England and are not drawn."
+        if (~there).any()
+        else ""
+    )
     hulls = _hulls(found)
+    around = " Outlines join the places of a consortium." if hulls else ""
     caption = (
-        "Each mark is a place, coloured by its change against uniform growth: filled discs gain, open rings lose, grey "
-        f"is within 0.1%; darker is beyond 5%.{' Outlines join the places of a consortium.' if hulls else ''}{left_out} "
+        "Each mark is a place, coloured by its change against uniform growth: filled discs gain, open rings lose, "
+        f"grey is within 0.1%; darker is beyond 5%.{around}{left_out} "
         "Point at a mark, or choose a place in the table of places, to read its figures."
     )
     alt = f"Map of England with {len(drawn):,} places by change against uniform growth: {said}."
@@ -122,10 +126,14 @@ def groups_section(found: Material) -> Section:
     bands = _bands_figure(found)
     words = (
         "A gain or a loss is the difference from uniform growth: what a place would have if every baseline grew alike. "
-        "Gains and losses add up to nothing over all places, so both are shown, with the net of each group as a diamond.",
+        "Gains and losses add up to nothing over all places, so both are shown, with each group's net as a diamond."
     )
     return Section(
-        "groups", "Gains and losses by group", words, figures=(*figures, *([bands] if bands else [])), grids=tuple(grids)
+        "groups",
+        "Gains and losses by group",
+        (words,),
+        figures=(*figures, *([bands] if bands else [])),
+        grids=tuple(grids),
     )
 
 
@@ -139,24 +147,18 @@ def _group_figure(found: Material, name: str) -> Figure:
         labels,
         [
             Series("gains", million(gained), [pounds(value) for value in gained], BLUE),
-            Series("losses", million(lost), [pounds(value) for value in lost], ORANGE, pattern="/"),
+            Series("losses", million(lost), [pounds(-value) for value in lost], ORANGE, pattern="/"),
         ],
         axis="£m against uniform growth",
         dots=Series("net", million(net), [pounds(value) for value in net]),
     )
-    most, least = net.idxmax(), net.idxmin()
+    most, least = int(net.to_numpy().argmax()), int(net.to_numpy().argmin())
     caption = (
-        f"By {said}: the largest net change upwards is {pounds(net[most])} ({_label(name, most)}), the largest "
-        f"downwards {pounds(net[least])} ({_label(name, least)}). {_within(found, name)}"
+        f"By {said}: the largest net change upwards is {pounds(net.iloc[most])} ({labels[most]}), the largest "
+        f"downwards {pounds(net.iloc[least])} ({labels[least]}). {_within(found, name)}"
     )
     alt = f"Bars of gains and losses against uniform growth by {said}, with the net of each group."
-    return Figure(
-        f"by-{name}", f"Gains and losses by {said}", caption, alt, spec=spec, grid=_group_grid(found, name)
-    )
-
-
-def _label(name: str, group: Any) -> str:
-    return group_words(name, [str(group)])[0]
+    return Figure(f"by-{name}", f"Gains and losses by {said}", caption, alt, spec=spec, grid=_group_grid(found, name))
 
 
 def _within(found: Material, name: str) -> str:
@@ -188,14 +190,18 @@ def _bands_figure(found: Material) -> Figure | None:
     ]
     spec = bars(group_words(name, list(table.index)), series, axis="% of the group's people")
     said = grouping_words(name)
-    caption = f"Every {said} holds places that gain and places that lose: each bar adds up to 100% of the group's people."
+    caption = (
+        f"Every {said} holds places that gain and places that lose: each bar adds up to 100% of the group's people."
+    )
     return Figure(
         "bands",
         f"Five bands of change within each {said}",
         caption,
         f"Stacked bars of the shares of people in five bands of change, by {said}.",
         spec=spec,
-        grid=grid_of(f"Shares of people by band, {said}", table.add_suffix(" _pct").rename(columns=_band_heading), said),
+        grid=grid_of(
+            f"Shares of people by band, {said}", table.add_suffix(" _pct").rename(columns=_band_heading), said
+        ),
     )
 
 
@@ -217,12 +223,15 @@ def movers_section(found: Material) -> Section:
     order = places.sort_values("against_uniform_gbp", ascending=False, kind="stable")
     top = pd.concat([order.head(SHOWN), order.tail(SHOWN)]) if len(order) > 2 * SHOWN else order
     table = places.reset_index()[["place", "name", *labels, *columns]]
+    mark = found.mark if "deficit_gbp" in columns else ""
     words = (
-        f"The {min(SHOWN, len(order))} largest gains and losses against uniform growth in pounds; type a code or a name to "
-        f"search all {len(places):,} places, or press a heading to sort.{found.mark if 'deficit_gbp' in columns else ''}",
+        f"The {min(SHOWN, len(order))} largest gains and losses against uniform growth, in pounds; type a code or a "
+        f"name to search all {len(places):,} places, or press a heading to sort.{mark}"
     )
     grid = Grid("Places", heads, tuple(map(tuple, top.reset_index()[table.columns].to_numpy(dtype=object).tolist())))
-    return Section("places", "Largest movers and every place", words, extra={"grid": grid, "data": _data(table, heads)})
+    return Section(
+        "places", "Largest movers and every place", (words,), extra={"grid": grid, "data": _data(table, heads)}
+    )
 
 
 def _data(table: pd.DataFrame, heads: Sequence[Column]) -> dict[str, Any]:
@@ -233,9 +242,3 @@ def _data(table: pd.DataFrame, heads: Sequence[Column]) -> dict[str, Any]:
         "kinds": [column.kind for column in heads],
         "columns": columns,
     }
-
-
-def moved_words(found: Material) -> str:
-    """`£451m (0.57% of the pot)`."""
-    headline = found.record["headline"]
-    return f"{say_money(headline['movement_gbp'] / 1e6)} ({100 * headline['movement_gbp'] / headline['pot_gbp']:.2f}% of the pot)"

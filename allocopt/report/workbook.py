@@ -1,8 +1,8 @@
 """report.xlsx: the tables of a run for those who work in spreadsheets: formats, filters, notes, and totals as formulas.
 
-A total is a formula over the sheet's own rows and agrees with the run to the pound; its stored value is the run's, so that
-a viewer that does not calculate shows the same. The same run gives the same bytes. xlsxwriter is imported when a workbook
-is written. Imports `account`, `headline`, `material`, `parts`.
+A total is a formula over the sheet's own rows and agrees with the run to the pound; its stored value is the run's, so
+that a viewer that does not calculate shows the same. The same run gives the same bytes. Imports `account`, `headline`,
+`material`, `parts`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import xlsxwriter
+from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from allocopt.report.account import ATTRIBUTION, DEFINITIONS, assumptions
 from allocopt.report.headline import headline_rows, objective_row, rule_row, status_words
@@ -53,7 +55,9 @@ NOTES = {
     "spend_gbp": "Expected spend.",
     "balance_gbp": "Budget less spend: positive is a surplus.",
 }
-SPENDING = frozenset({"spend_gbp", "deficit_gbp", "surplus_gbp", "deficit_underfunding_gbp", "deficit_above_need_gbp", "balance_gbp"})
+SPENDING = frozenset(
+    {"spend_gbp", "deficit_gbp", "surplus_gbp", "deficit_underfunding_gbp", "deficit_above_need_gbp", "balance_gbp"}
+)
 
 
 @dataclass(frozen=True)
@@ -73,18 +77,22 @@ def write_workbook(found: Run) -> bytes:
 
 def workbook(found: Material) -> bytes:
     """The workbook of a run as bytes."""
-    import xlsxwriter
-
     stream = BytesIO()
-    with xlsxwriter.Workbook(stream, {"in_memory": True, "strings_to_numbers": False, "strings_to_formulas": False}) as book:
-        book.set_properties({"title": str(found.record["name"]), "created": EPOCH, "comments": f"allocopt run {found.name}"})
+    with xlsxwriter.Workbook(
+        stream, {"in_memory": True, "strings_to_numbers": False, "strings_to_formulas": False}
+    ) as book:
+        book.set_properties(
+            {"title": str(found.record["name"]), "created": EPOCH, "comments": f"allocopt run {found.name}"}
+        )
         looks = Looks(book)
         shown = sheets(found)
         _cover(book, looks, found, shown)
         for one in shown:
             _sheet(book, looks, one, mark=found.mark)
         _text_sheet(book, looks, "rules", ("rule", "binding rows", "price", "why", "source"), _rules(found))
-        _text_sheet(book, looks, "assumptions", ("key", "value", "why", "source"), assumptions(found.record["scenario"]))
+        _text_sheet(
+            book, looks, "assumptions", ("key", "value", "why", "source"), assumptions(found.record["scenario"])
+        )
         _text_sheet(book, looks, "definitions", ("word", "meaning"), DEFINITIONS)
         _text_sheet(book, looks, "provenance", ("what", "value"), _provenance(found))
     return stream.getvalue()
@@ -117,7 +125,7 @@ def sheets(found: Material) -> list[Sheet]:
     known = {"allocations", "effects", "places"}
     for name, table in found.tables.items():
         if name not in known and len(table):
-            shown.append(Sheet(_sheet_name(name, shown), name.replace("_", " "), table, total=name in ("consortia",)))
+            shown.append(Sheet(_sheet_name(name, shown), name.replace("_", " "), table, total=name == "consortia"))
     return shown
 
 
@@ -152,7 +160,9 @@ def _sheet(book: Any, looks: Looks, one: Sheet, *, mark: str) -> None:
     for at, name in enumerate(names):
         page.write_string(1, at, heading_of(name), looks.head)
         if name in NOTES:
-            page.write_comment(1, at, NOTES[name] + (mark if name in SPENDING else ""), {"x_scale": 1.6, "author": "allocopt"})
+            page.write_comment(
+                1, at, NOTES[name] + (mark if name in SPENDING else ""), {"x_scale": 1.6, "author": "allocopt"}
+            )
     _rows(page, looks, one, kinds)
     if one.total and len(one.table):
         _total(page, looks, one, names, kinds)
@@ -173,8 +183,6 @@ def _rows(page: Any, looks: Looks, one: Sheet, kinds: Sequence[str]) -> None:
 
 def _total(page: Any, looks: Looks, one: Sheet, names: Sequence[str], kinds: Sequence[str]) -> None:
     """A formula under each column that adds up; a rate's total is the run's own figure."""
-    from xlsxwriter.utility import xl_rowcol_to_cell
-
     row, stated = 2 + len(one.table), one.table.attrs.get("stated", {})
     page.write_string(row, 0, "total", looks.totals["text"])
     for at, (name, kind) in enumerate(zip(names, kinds, strict=True)):
@@ -222,7 +230,10 @@ def _cover(book: Any, looks: Looks, found: Material, shown: Sequence[Sheet]) -> 
         ("made again by", command(found)),
         *(("modelled spend", str(said["spend"])) for _ in range(int(found.modelled))),
         *((words.strip(), figure) for words, figure in headline_rows(said["headline"])),
-        *((f"objective: {row[0]}", f"{row[1]}, proven bound {row[2]}, gap {row[3]}") for row in map(objective_row, said["objectives"])),
+        *(
+            (f"objective: {row[0]}", f"{row[1]}, proven bound {row[2]}, gap {row[3]}")
+            for row in map(objective_row, said["objectives"])
+        ),
         ("in words", str(said["summary"])),
         *(("caveat", line) for line in said["warnings"]),
         ("licence", ATTRIBUTION),
@@ -242,22 +253,20 @@ def _agreement(page: Any, looks: Looks, found: Material, row: int) -> int:
     page.write_string(row, 0, "totals of the sheet allocations, less the run's", looks.bold)
     allocations = _without_places(found)
     rows = 2 + len(allocations)
-    for name, key in (("allocation_gbp", "pot_gbp"), ("deficit_gbp", "gross_deficit_gbp"), ("surplus_gbp", "gross_surplus_gbp")):
+    for name, key in (
+        ("allocation_gbp", "pot_gbp"),
+        ("deficit_gbp", "gross_deficit_gbp"),
+        ("surplus_gbp", "gross_surplus_gbp"),
+    ):
         if name not in allocations or key not in found.record["headline"]:
             continue
         row += 1
-        column = _letters(list(allocations.columns).index(name))
+        column = xl_col_to_name(list(allocations.columns).index(name))
         stated = int(found.record["headline"][key])
         page.write_string(row, 0, heading_of(name), looks.wrap)
         formula = f"=SUM(allocations!{column}3:{column}{rows})-{stated}"
         page.write_formula(row, 1, formula, looks.kinds["gbp"], int(allocations[name].sum()) - stated)
     return row
-
-
-def _letters(at: int) -> str:
-    from xlsxwriter.utility import xl_col_to_name
-
-    return str(xl_col_to_name(at))
 
 
 def _text_sheet(book: Any, looks: Looks, name: str, heads: Sequence[str], rows: Any) -> None:
@@ -272,7 +281,9 @@ def _text_sheet(book: Any, looks: Looks, name: str, heads: Sequence[str], rows: 
 
 
 def _rules(found: Material) -> list[tuple[str, ...]]:
-    return [(*rule_row(one), str(one.get("why") or "–"), str(one.get("source") or "–")) for one in found.record["rules"]]
+    return [
+        (*rule_row(one), str(one.get("why") or "–"), str(one.get("source") or "–")) for one in found.record["rules"]
+    ]
 
 
 def _provenance(found: Material) -> list[tuple[str, str]]:

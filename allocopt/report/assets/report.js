@@ -145,7 +145,7 @@
   }
   function tell(found) {
     const standing = body.rows.length;
-    count.textContent = group.format(found) + " places, " + group.format(standing) + " shown";
+    count.textContent = group.format(found) + (found === 1 ? " place, " : " places, ") + group.format(standing) + " shown";
     more.hidden = order === null || order.length <= limit;
   }
   function look() {
