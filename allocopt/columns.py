@@ -35,6 +35,7 @@ _BOUNDS = {
     "latitude": Bounds(least=-90, most=90),
     "longitude": Bounds(least=-180, most=180),
     "imd": Bounds(),
+    "hub": Bounds(least=0, most=1, cure="write 1 for a declared hub and 0 for any other place"),
 }
 _MADE_GROUPS = {"imd_fifth": "imd", "need_decile": "population", "region": "region", "area": "area"}
 

@@ -24,7 +24,7 @@ from allocopt.settings import Frozen
 from allocopt.shipped import shipped
 from allocopt.units import Rate, Unit, write_rate
 
-Index = Literal["places", "year", "path"]
+Index = Literal["places", "year", "path", "pairs", "hubs", "grouping"]
 Role = Literal["population", "previous_population"]
 
 
@@ -209,8 +209,9 @@ class Rule(_Part):
 
     `index` says what the function is asked for: each place of each year ("places", called with m, p), each year
     ("year", called with m; it may return a map from key to row) or once for all years ("path", called with the views of
-    all years). `relax` names the parameter whose change eases the rule, and the direction; `hard` rules are never
-    offered as a cure.
+    all years); a grouping rule is asked for each pair of place and hub ("pairs", called with m, p, h), each hub
+    ("hubs", with m, h) or once ("grouping"). `relax` names the parameter whose change eases the rule, and the direction; `hard`
+    rules are never offered as a cure.
     """
 
     index: Index = "places"

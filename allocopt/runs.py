@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from allocopt.consortia import Consortia, is_grouping, make_consortia
+from allocopt.consortia_record import comparison_of, effects_of, grouping_record
 from allocopt.effects import check_groupings, effects_tables, offered, summary, tidy, warnings
 from allocopt.errors import InputFault, Problem
 from allocopt.plan import Facts, Plan, gather, make_plan
@@ -38,7 +40,7 @@ class Run:
     tables: Mapping[str, pd.DataFrame]
     """`allocations`, `effects` and whatever else the model and the scenario make, one CSV each"""
     folder: Path | None = None
-    plan: Plan | None = None
+    plan: Plan | Consortia | None = None
 
     @property
     def allocations(self) -> pd.DataFrame:
@@ -121,14 +123,30 @@ def run_loaded(
     clock = Clock(tell)
     clock("reading and checking tables")
     facts = gather(loaded)
-    check_groupings(groupings(facts), attributes(facts))
-    plan = make_plan(facts, tell=clock)
-    clock("working out effects")
-    found = run_of(plan)
+    found = _allocation_run(facts, clock) if not is_grouping(loaded.scenario) else _grouping_run(facts, clock)
     if out is None:
         return found
     clock("writing the run folder")
     return write_run(found, Path(out), clock, also=also)
+
+
+def _allocation_run(facts: Facts, clock: Clock) -> Run:
+    check_groupings(groupings(facts), attributes(facts))
+    plan = make_plan(facts, tell=clock)
+    clock("working out effects")
+    return run_of(plan)
+
+
+def _grouping_run(facts: Facts, clock: Clock) -> Run:
+    """A grouping: groups, consortia, the comparison, and the allocation that was pooled where there is one."""
+    made = make_consortia(facts, tell=clock)
+    clock("working out effects")
+    comparison = comparison_of(made)
+    tables = {"groups": made.groups, "consortia": made.consortia, "comparison": comparison}
+    tables |= {"effects": effects_of(made, comparison)}
+    if made.before is not None:
+        tables["allocations"] = made.before.table
+    return Run(grouping_record(made), tables, None, made)
 
 
 def run_of(plan: Plan) -> Run:
@@ -176,7 +194,8 @@ def write_run(found: Run, out: Path, clock: Clock, *, also: Sequence[Writer] = (
         write_json(draft / "run.json", found.record)
         for name, frame in found.tables.items():
             frame.to_csv(draft / f"{name}.csv", index=False, lineterminator="\n", float_format="%.15g")
-        write_certificate(draft / "certificate.npz", found.plan)
+        if isinstance(found.plan, Plan):
+            write_certificate(draft / "certificate.npz", found.plan)
         for write in also:
             clock("writing the report")
             write(replace(found, folder=folder), draft)
@@ -267,7 +286,8 @@ def read_run(folder: str | Path) -> Run:
     try:
         said = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         tables = {path.stem: _read_table(path) for path in sorted(folder.glob("*.csv"))}
-        missing = {"allocations", "effects"} - set(tables)
+        wanted = {"groups", "consortia", "effects"} if "groups" in tables else {"allocations", "effects"}
+        missing = wanted - set(tables)
         if missing:
             raise ValueError(f"{', '.join(sorted(missing))}.csv is not there")  # noqa: TRY301 - told below with the rest
     except (OSError, ValueError) as failure:

@@ -62,6 +62,10 @@ class PlaceColumns(Frozen):
     """The larger area a place lies in: tables, area rules."""
     region: str | None = None
     """The region a place lies in: tables."""
+    hub: str | None = None
+    """1 where the place is a declared hub of a consortium, else 0."""
+    group: str | None = None
+    """The consortium a place belongs to at present; empty where it belongs to none."""
 
 
 class Missing(Sourced):
@@ -81,6 +85,16 @@ class SmallLists(Sourced):
     """`keep`: they stay and are counted in the warnings; `leave_out`: they and their targets leave the run."""
 
 
+class More(Sourced):
+    """A table with more columns about the same places, joined on their codes."""
+
+    table: str
+    key: str
+    """Column with the place code in that table."""
+    others: Literal["leave_out"] | None = None
+    """`leave_out`: places that this table does not have leave the run. Without it they are an error."""
+
+
 class Places(Sourced):
     """The places that receive an allocation: one row each."""
 
@@ -90,6 +104,8 @@ class Places(Sourced):
     """Column with the place code: unique, never empty."""
     name: str | None = None
     """Column with the place name."""
+    more: list[More] = Field(default_factory=list)
+    """Further tables with columns about the same places."""
     columns: PlaceColumns = PlaceColumns()
     missing: dict[str, Missing] = Field(default_factory=dict)
     """For a role such as `imd`: what to do where the column is empty. Without it an empty value is an error."""
@@ -231,6 +247,61 @@ class Solver(Frozen):
     """The least slack of a money objective."""
 
 
+class Alternatives(Frozen):
+    """Plans that are nearly as good and differ."""
+
+    number: int = Field(ge=1)
+    """How many plans beside the best."""
+    within: Rate
+    """How much more gross deficit than the best plan they may have."""
+    differ: int = Field(ge=1)
+    """By how many places each differs from every other plan, at least."""
+
+
+Comparison = Literal["unpooled", "present", "nearest_hub", "within_areas", "across_areas"]
+
+
+class Grouping(Sourced):
+    """How places are grouped into consortia that share a budget."""
+
+    hubs: Literal["declared", "optional", "free"] | None = None
+    """`declared`: every place with 1 in the hub column is a hub; `optional`: it may be one; `free`: any place may be
+    one. Without it, `declared` where a hub column is named, else `free`."""
+    budget: Literal["allocation", "target", "baseline"] | None = None
+    """What is pooled: the allocation of the model before, each place's target, or its baseline.
+    Without it, `allocation` where a model stands before, else `target`."""
+    table: str | None = None
+    """A grouping to be evaluated rather than sought: a table with a row a place."""
+    key: str | None = None
+    """Column with the place code in that table; without it, the key of the places table."""
+    column: str | None = None
+    """Column with the consortium in that table (or in the places table, when no table is named)."""
+    hub: str | None = None
+    """Column with the hub's place code in that table; without it, the member with the least travel."""
+    compare: list[Comparison] = Field(default_factory=list)
+    """Plans to show beside the result, one row each."""
+    present: list[str] = Field(default_factory=list)
+    """Columns of the places table with present groups, one comparison row each (without it, the role `group`)."""
+    alternatives: Alternatives | None = None
+    frontier: list[Rate] = Field(default_factory=list)
+    """Deficit against travel: for each rate, the least travel at a gross deficit that much above the best."""
+    consortia: int | None = Field(default=None, ge=1)
+    """How many consortia the search starts from when hubs are free."""
+    exempt: Literal["least", "none"] = "least"
+    """Where rules cannot hold for every place: `least` waives the rule for as few places and consortia as possible,
+    proves that fewer do not suffice and names each; `none` stops with the names (exit code 3)."""
+    travel_gap: Rate | None = None
+    """The proof asked of the travel stage; without it, `solver.gap`."""
+    seed: int = 1
+    """Seed of the search."""
+    deterministic: bool = False
+    """True: the search is bounded by steps, never by the clock, so that the same input gives the same plan anywhere."""
+    effort: float = Field(default=1.0, gt=0)
+    """How long to search: 2 is twice as many steps."""
+    workers: int = Field(default=1, ge=1)
+    """Processes that solve areas side by side; the plan does not depend on it."""
+
+
 class Scenario(Frozen):
     """A whole scenario, after inheritance, `--set` and validation."""
 
@@ -246,5 +317,6 @@ class Scenario(Frozen):
     formula: dict[str, Component]
     rules: dict[str, RuleSetting] = Field(default_factory=dict)
     objectives: list[ObjectiveSetting] = Field(default_factory=list)
+    grouping: Grouping | None = None
     report: Report = Report()
     solver: Solver = Solver()

@@ -5,15 +5,32 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from allocopt import objectives, rules
+from allocopt import objectives, objectives_grouping, rules
 from allocopt.model import Model, Objective, Rule, load_model, model_names
+
+GROUPING = ("grouping", "membership")
+"""The rooms of allocopt/rules/ whose rules are about consortia: their worked examples stand in
+tests/worked_grouping/.
+"""
 
 
 def all_rules() -> list[Rule]:
-    """Every Rule in allocopt/rules/, by name."""
-    modules = [
-        importlib.import_module(f"{rules.__name__}.{found.name}") for found in pkgutil.iter_modules(rules.__path__)
-    ]
+    """Every Rule in allocopt/rules/ about allocations, by name."""
+    return _rules_of(found.name for found in pkgutil.iter_modules(rules.__path__) if found.name not in GROUPING)
+
+
+def grouping_rules() -> list[Rule]:
+    """Every Rule in allocopt/rules/ about consortia, by name."""
+    return _rules_of(GROUPING)
+
+
+def grouping_objectives() -> list[Objective]:
+    """Every Objective of a grouping, by name."""
+    return _named(one for one in vars(objectives_grouping).values() if isinstance(one, Objective))
+
+
+def _rules_of(names) -> list[Rule]:
+    modules = [importlib.import_module(f"{rules.__name__}.{name}") for name in names]
     return _named(one for module in modules for one in vars(module).values() if isinstance(one, Rule))
 
 

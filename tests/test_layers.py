@@ -19,7 +19,7 @@ units
 settings
 shipped
 model
-rules.* objectives
+rules.* objectives objectives_grouping
 scenario.tree
 scenario.shape
 scenario.chain scenario.faults
@@ -41,10 +41,18 @@ problem
 solve.compiled
 solve.certificate solve.highs
 solve.leximin
+solve.integer
 solve.stages
+grouping.instance
+grouping.bounds grouping.neighbours grouping.programme grouping.measure
+grouping.exact grouping.exempt
+grouping.solution
 ledger
 plan
 record
+check_grouping
+consortia
+consortia_record
 verdict
 check_inputs
 check_plan check_rules
@@ -55,6 +63,7 @@ effects
 explain
 runs
 report.console
+report.grouping_text
 report.*
 batch
 cli

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from library import all_models, all_objectives, all_rules
+from library import all_models, all_objectives, all_rules, grouping_objectives, grouping_rules
 from situations import NO_SLACK, on, situation, solved
 
 from allocopt.ledger import whole_pounds
@@ -16,7 +16,7 @@ from allocopt.shipped import shipped
 
 MODELS = all_models()
 ALLOCATIONS = [model for model in MODELS if model.kind == "allocation"]
-PARTS = [*all_rules(), *all_objectives()]
+PARTS = [*all_rules(), *all_objectives(), *grouping_rules(), *grouping_objectives()]
 LIBRARY = ("allocopt.model", "allocopt.objectives", "allocopt.rules.")
 
 
@@ -64,8 +64,9 @@ def test_a_model_says_its_whole_programme(model):
 
 @pytest.mark.parametrize("model", MODELS, ids=name_of)
 def test_names_in_a_model_are_its_own(model):
-    names = [part.name for part in (*model.always, *model.rules, *model.objectives)]
-    assert len(set(names)) == len(names)
+    for parts in ((*model.always, *model.rules), model.objectives):
+        names = [part.name for part in parts]
+        assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("part", PARTS, ids=name_of)

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from allocopt.record import warnings_of
 from allocopt.report.console import console, table
+from allocopt.report.grouping_text import show_grouping
 from allocopt.report.headline import headline_rows, objective_row, pounds, rule_row, status_words
 from allocopt.units import say_money
 
@@ -28,6 +29,9 @@ def show_run(found: Run, *, quiet: bool = False) -> None:
         return
     said = found.record
     _header(out, said)
+    if "consortia" in said["headline"]:
+        show_grouping(out, found)
+        return
     out.print(status_line(said))
     out.print(
         table(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +19,18 @@ import scipy.sparse as sp
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
 from allocopt.errors import InputFault
-from allocopt.problem import Array, Problem, paused_collector
+from allocopt.problem import Array, paused_collector
 
 SMALLEST, LARGEST = 1e-7, 1e7
 
 Key = tuple[str, ...]
+
+
+class HasModel(Protocol):
+    """A built programme of any kind: something that holds a Pyomo model."""
+
+    @property
+    def pyomo(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,7 @@ def written(component: str, key: Key) -> str:
     return f"{component}[{','.join(key)}]" if key else component
 
 
-def compile_problem(problem: Problem) -> Compiled:
+def compile_problem(problem: HasModel) -> Compiled:
     """The matrices of a built programme. Raises InputFault for coefficients that the solver would round away."""
     with paused_collector():
         form = LinearStandardFormCompiler().write(problem.pyomo, mixed_form=True, set_sense=None)

@@ -41,7 +41,7 @@ def minimise(compiled: Compiled, cost: Array, *, time_limit: float) -> Point:
     highs = highspy.Highs()
     for option, value in (*_OPTIONS, ("time_limit", float(time_limit))):
         highs.setOptionValue(option, value)
-    highs.passModel(_as_lp(compiled, cost))
+    highs.passModel(as_lp(compiled, cost))
     highs.run()
     return _point(highs)
 
@@ -67,7 +67,8 @@ def _point(highs: highspy.Highs) -> Point:
     )
 
 
-def _as_lp(compiled: Compiled, cost: Array) -> highspy.HighsLp:
+def as_lp(compiled: Compiled, cost: Array) -> highspy.HighsLp:
+    """The programme with one cost row as HiGHS takes it."""
     lp = highspy.HighsLp()
     lp.num_row_, lp.num_col_ = compiled.matrix.shape
     lp.col_cost_ = cost

@@ -1,0 +1,296 @@
+"""A grouping checked again in plain numpy: every rule's definition, every objective, sharing no code with the models.
+
+Used three ways: to refuse a plan that fails its own check, to tell which rules a given grouping breaks, and by
+`verify`. Money is GBP million, distance km by the haversine formula, rates fractions. Imports nothing of allocopt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+EARTH_KM = 6371.0088
+METRE = 1e-3
+RELATIVE = 1e-6
+"""Rows of rates are met to a millionth."""
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """A grouping as plain columns: `hub` is the position of each place's hub, `settings` the parameters of the rules
+    that are on.
+    """
+
+    places: Sequence[str]
+    population: Floats
+    budget: Floats
+    spend: Floats
+    area: Sequence[str]
+    hub: Ints
+    settings: Mapping[str, Mapping[str, Any]]
+    latitude: Floats | None = None
+    longitude: Floats | None = None
+    imd: Floats | None = None
+    present: Sequence[str] | None = None
+    declared: Sequence[bool] | None = None
+    links: Sequence[tuple[int, int]] | None = None
+    """neighbours, for contiguity"""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A rule that does not hold, where, and by how much in words."""
+
+    rule: str
+    at: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.rule} at {self.at}: {self.words}"
+
+
+def haversine(of: Grouped, one: Ints, other: Ints) -> Floats:
+    """Great-circle kilometres between places by position; zero without coordinates."""
+    if of.latitude is None or of.longitude is None:
+        return np.zeros(len(one))
+    north, east = np.radians(of.latitude), np.radians(of.longitude)
+    half = np.sin((north[other] - north[one]) / 2) ** 2
+    half = half + np.cos(north[one]) * np.cos(north[other]) * np.sin((east[other] - east[one]) / 2) ** 2
+    return np.asarray(2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(1.0, half))))
+
+
+def objectives(of: Grouped) -> dict[str, float]:
+    """Every objective of a grouping by name."""
+    hubs, which = np.unique(of.hub, return_inverse=True)
+    balance = np.bincount(which, weights=of.spend - of.budget, minlength=len(hubs))
+    km = haversine(of, np.arange(len(of.hub)), of.hub)
+    area = np.array(list(of.area), dtype=object)
+    return {
+        "gross_deficit": float(np.maximum(0.0, balance).sum()),
+        "travel": float(km @ of.population / of.population.sum()),
+        "moves": float(_moved(of).sum()),
+        "crossings": float((area != area[of.hub]).sum()),
+    }
+
+
+def _moved(of: Grouped) -> npt.NDArray[np.bool_]:
+    if of.present is None:
+        return np.zeros(len(of.hub), dtype=bool)
+    present = np.array(list(of.present), dtype=object)
+    return np.asarray((present != "") & (present != present[of.hub]))
+
+
+def broken_rules(of: Grouped) -> list[Broken]:
+    """Every place and consortium at which a rule that is on does not hold, in the order of the rules."""
+    found = [Broken("hub_opens", of.places[h], "the hub's place belongs to another consortium") for h in _not_own(of)]
+    for name, check in _CHECKS.items():
+        if name in of.settings:
+            found += [Broken(name, at, words) for at, words in check(of, of.settings[name])]
+    return found
+
+
+def _not_own(of: Grouped) -> Ints:
+    hubs = np.unique(of.hub)
+    wrong: Ints = hubs[of.hub[hubs] != hubs]
+    if of.declared is None:
+        return wrong
+    closed = np.setdiff1d(np.flatnonzero(np.array(of.declared)), hubs)
+    return np.asarray(np.concatenate([wrong, closed]), dtype=np.int64)
+
+
+def _waived(said: Mapping[str, Any]) -> set[str]:
+    listed = said.get("waive")
+    return set(listed) if isinstance(listed, list) else set()
+
+
+def _members(of: Grouped) -> Iterator[tuple[int, Ints]]:
+    for hub in np.unique(of.hub).tolist():
+        yield hub, np.flatnonzero(of.hub == hub)
+
+
+def _reach(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    km = haversine(of, np.arange(len(of.hub)), of.hub)
+    for p in np.flatnonzero(km > said["max"] + METRE).tolist():
+        if of.places[p] not in _waived(said):
+            yield of.places[p], f"{km[p]:,.3f} km from its hub, {said['max']:g} km allowed"
+
+
+def _stay_in_area(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for p, h in enumerate(of.hub.tolist()):
+        if of.area[p] != of.area[h] and of.places[p] not in _waived(said):
+            yield of.places[p], f"in {of.area[p]}, its hub in {of.area[h]}"
+
+
+def _population(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    least, most = said.get("min"), said.get("max")
+    for hub, members in _members(of):
+        people, code = float(of.population[members].sum()), of.places[hub]
+        excused = {code, of.area[hub]} & _waived(said)
+        if least is not None and people < least * (1 - RELATIVE) and not excused:
+            yield code, f"{people:,.0f} people, at least {least:,.0f} asked"
+        if most is not None and people > most * (1 + RELATIVE):
+            yield code, f"{people:,.0f} people, at most {most:,.0f} allowed"
+
+
+def _common(of: Grouped, hub: int) -> npt.NDArray[np.bool_]:
+    """The places that a consortium is compared with: its area, or all where areas may be crossed."""
+    if "stay_in_area" not in of.settings:
+        return np.ones(len(of.hub), dtype=bool)
+    return np.array([area == of.area[hub] for area in of.area])
+
+
+def _balance(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for hub, members in _members(of):
+        own = 1 - of.spend[members].sum() / of.budget[members].sum()
+        with_all = _common(of, hub)
+        common = 1 - of.spend[with_all].sum() / of.budget[with_all].sum()
+        if abs(own - common) > said["max"] + RELATIVE and not {of.places[hub], of.area[hub]} & _waived(said):
+            yield of.places[hub], f"balance {own:+.3%} against {common:+.3%} in common"
+
+
+def _number(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    number = len(np.unique(of.hub))
+    if not (said.get("min") or 0) <= number <= (said.get("max") or len(of.hub)):
+        yield "all", f"{number} consortia"
+
+
+def _deprivation(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if of.imd is None:
+        return
+    for hub, members in _members(of):
+        common, own = _mean_imd(of, np.flatnonzero(_common(of, hub))), _mean_imd(of, members)
+        if not np.isnan(own) and abs(own / common - 1) > said["max"] + RELATIVE:
+            yield of.places[hub], f"mean deprivation {own:.2f} against {common:.2f} in common"
+
+
+def _mean_imd(of: Grouped, at: Ints) -> float:
+    assert of.imd is not None
+    known = at[~np.isnan(of.imd[at])]
+    return float(of.imd[known] @ of.population[known] / of.population[known].sum()) if len(known) else float("nan")
+
+
+def _concentration(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    surplus = np.maximum(0.0, of.budget - of.spend)
+    for hub, members in _members(of):
+        could = _could_join(of, hub)
+        if surplus[members].sum() > said["max"] * surplus[could].sum() * (1 + RELATIVE) + RELATIVE:
+            held = f"GBP {surplus[members].sum():,.3f}m of the GBP {surplus[could].sum():,.3f}m"
+            yield of.places[hub], f"holds {held} of surplus in its reach"
+
+
+def _could_join(of: Grouped, hub: int) -> npt.NDArray[np.bool_]:
+    n = len(of.hub)
+    could = np.ones(n, dtype=bool)
+    if "reach" in of.settings:
+        waived = np.isin(np.array(list(of.places)), sorted(_waived(of.settings["reach"])))
+        could &= (haversine(of, np.arange(n), np.full(n, hub)) <= of.settings["reach"]["max"] + 1e-9) | waived
+    if "stay_in_area" in of.settings:
+        waived = np.isin(np.array(list(of.places)), sorted(_waived(of.settings["stay_in_area"])))
+        could &= np.array([area == of.area[hub] for area in of.area]) | waived
+    if of.declared is not None:
+        could &= ~np.array(of.declared) | (np.arange(n) == hub)
+    for code in of.settings.get("locked", {}).get("places", []):
+        could[list(of.places).index(code)] &= _may_lock(of, code, hub)
+    return could
+
+
+def _may_lock(of: Grouped, code: str, hub: int) -> bool:
+    """Whether a locked place may join a hub."""
+    listed = of.settings["locked"]["places"]
+    if isinstance(listed, Mapping):
+        return bool(listed[code] == of.places[hub])
+    own = "" if of.present is None else of.present[list(of.places).index(code)]
+    return not own or (of.present is not None and own == of.present[hub])
+
+
+def _locked(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    index, moved = {code: p for p, code in enumerate(of.places)}, _moved(of)
+    for code in said["places"]:
+        wanted = said["places"][code] if isinstance(said["places"], Mapping) else None
+        if (wanted is None and moved[index[code]]) or (wanted and of.places[of.hub[index[code]]] != wanted):
+            yield code, f"belongs to hub {of.places[of.hub[index[code]]]}"
+
+
+def _together(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    index = {code: p for p, code in enumerate(of.places)}
+    for group in said["groups"]:
+        if len({int(of.hub[index[code]]) for code in group}) > 1:
+            yield "+".join(group), "in different consortia"
+
+
+def _apart(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    index = {code: p for p, code in enumerate(of.places)}
+    for group in said["groups"]:
+        for one, other in combinations(group, 2):
+            if of.hub[index[one]] == of.hub[index[other]]:
+                yield f"{one}+{other}", "in the same consortium"
+
+
+def _containment(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    area = np.array(list(of.area), dtype=object)
+    for hub, members in _members(of):
+        people, rate = of.population[members], said["rate"] * (1 - RELATIVE)
+        held = {one: float(people[area[members] == one].sum()) for one in sorted(set(area[members]))}
+        whole = {one: float(of.population[area == one].sum()) for one in held}
+        if not any(held[one] >= rate * people.sum() and held[one] >= rate * whole[one] for one in held):
+            yield of.places[hub], "no area holds that share of its people and is held to that share"
+
+
+def _moves(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    moved = int(_moved(of).sum())
+    if moved > said["max"]:
+        yield "all", f"{moved} places leave their present group, {said['max']} allowed"
+
+
+def _contiguity(of: Grouped, _said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    near: dict[int, list[int]] = {}
+    for a, b in of.links or ():
+        near.setdefault(a, []).append(b)
+        near.setdefault(b, []).append(a)
+    for hub, members in _members(of):
+        inside, seen, edge = set(members.tolist()), {hub}, [hub]
+        while edge:
+            fresh = [q for q in near.get(edge.pop(), []) if q in inside and q not in seen]
+            seen.update(fresh)
+            edge += fresh
+        if inside - seen:
+            lost = [of.places[p] for p in sorted(inside - seen)]
+            yield of.places[hub], f"{len(lost)} places are not connected with the hub, such as {lost[0]}"
+
+
+_CHECKS = {
+    "reach": _reach,
+    "stay_in_area": _stay_in_area,
+    "population_window": _population,
+    "balance_band": _balance,
+    "number_of_consortia": _number,
+    "contiguity": _contiguity,
+    "deprivation_mix": _deprivation,
+    "surplus_concentration": _concentration,
+    "locked": _locked,
+    "together": _together,
+    "apart": _apart,
+    "containment": _containment,
+    "moves": _moves,
+}
+
+
+def cut_bound(of: Grouped, chosen: npt.NDArray[np.bool_], may_hub: npt.NDArray[np.bool_]) -> float:
+    """Bound B from its certificate: the overspend of the chosen places less every surplus that could meet one of
+    them.
+    """
+    over = of.spend - of.budget
+    chosen = chosen & (over > 0)
+    hubs = [h for h in np.flatnonzero(may_hub).tolist() if (_could_join(of, h) & chosen).any()]
+    met = np.zeros(len(over), dtype=bool)
+    for hub in hubs:
+        met |= _could_join(of, hub)
+    return max(0.0, float(over[chosen].sum() + over[met & (over <= 0)].sum()))

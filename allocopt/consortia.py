@@ -1,0 +1,335 @@
+"""From a scenario to consortia: which budget is pooled, the grouping sought or given, its check, its tables in pounds.
+
+Where a model stands before, its allocation is made first and pooled. Imports `plan`, `grouping`, `check_grouping` and
+below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from allocopt.check_grouping import Broken, Grouped, broken_rules, haversine, objectives
+from allocopt.errors import PlanRefused, Problem, ScenarioFault
+from allocopt.grouping.instance import Instance, Ints, on_sphere
+from allocopt.grouping.neighbours import delaunay_graph
+from allocopt.grouping.solution import Solution, Task, solve_grouping
+from allocopt.ledger import whole_pounds
+from allocopt.model import Model, load_model
+from allocopt.plan import Facts, Plan, make_plan
+from allocopt.settings import Grouping, Scenario
+
+Pounds = npt.NDArray[np.int64]
+
+GROUP_COLUMNS = ("place", "group", "hub", "area", "previous_group", "moved", "distance_km")
+CONSORTIUM_COLUMNS = (
+    "group",
+    "hub",
+    "area",
+    "places",
+    "population",
+    "budget_gbp",
+    "spend_gbp",
+    "balance_gbp",
+    "balance_pct",
+    "deficit_gbp",
+    "need_index",
+    "imd",
+    "travel_km",
+)
+TOLERANCE = 1e-6
+"""GBP million or km: how far the checker's value of an objective may lie from the plan's."""
+
+
+@dataclass(frozen=True)
+class Consortia:
+    """A finished grouping: what it was made from, what was decided and proved, and the tables in pounds."""
+
+    facts: Facts
+    model: Model
+    before: Plan | None
+    """The allocation that was pooled, where a model stands before"""
+    solution: Solution
+    budget: Pounds
+    """(n,) what each place brings"""
+    spend: Pounds
+    broken: tuple[Broken, ...]
+    groups: pd.DataFrame
+    consortia: pd.DataFrame
+
+    @property
+    def status(self) -> str:
+        """`optimal` when every stage is proven within the asked gap, else `gap`."""
+        return "optimal" if all(stage.proven for stage in self.solution.stages) else "gap"
+
+
+def is_grouping(scenario: Scenario) -> bool:
+    """Whether the last model of a scenario groups places."""
+    return load_model(scenario.model[-1]).kind == "grouping"
+
+
+def make_consortia(facts: Facts, *, tell: Callable[[str], None] = lambda step: None) -> Consortia:  # noqa: ARG005
+    """Solve the models before, then the grouping. Raises as `make_plan`, and ScenarioFault for what a grouping
+    needs.
+    """
+    scenario = facts.loaded.scenario
+    model, said = load_model(scenario.model[-1]), scenario.grouping or Grouping()
+    _check(facts, said)
+    before = make_plan(_for_models_before(facts), tell=tell) if len(scenario.model) > 1 else None
+    budget, spend = _money(facts, before, said)
+    instance = instance_of(facts, model, said, budget, spend)
+    solution = solve_grouping(_task(scenario, model, instance, said, tell))
+    broken = tuple(broken_rules(grouped_of(facts, solution.instance, solution.hub)))
+    _refuse_wrong(facts, solution, broken)
+    groups, consortia = tables_of(facts, solution, budget, spend)
+    return Consortia(facts, model, before, solution, budget, spend, broken, groups, consortia)
+
+
+def _task(scenario: Scenario, model: Model, instance: Instance, said: Grouping, tell: Callable[[str], None]) -> Task:
+    names = {one.name for one in model.objectives}
+    asked = [model.objective(one.name) for one in scenario.objectives if one.name in names]
+    return Task(model, instance, asked, scenario.solver, said, tell)
+
+
+def _for_models_before(facts: Facts) -> Facts:
+    """The facts with the scenario cut to the models before the grouping: their rules and their objectives."""
+    scenario = facts.loaded.scenario
+    if len(scenario.model) > 2:
+        raise _fault("a grouping follows one allocation model", "name one model before it", "model")
+    first = load_model(scenario.model[0])
+    rules = {name: one for name, one in scenario.rules.items() if name in {rule.name for rule in first.rules}}
+    wanted = [one for one in scenario.objectives if one.name in {other.name for other in first.objectives}]
+    cut = scenario.model_copy(update={"model": [first.name], "rules": rules, "objectives": wanted})
+    return replace(facts, loaded=replace(facts.loaded, scenario=cut))
+
+
+def _fault(message: str, cure: str, key: str) -> ScenarioFault:
+    return ScenarioFault(message, (Problem(message, cure, key),))
+
+
+def _check(facts: Facts, said: Grouping) -> None:
+    """What a grouping cannot do without. Raises ScenarioFault with everything that is missing."""
+    scenario, inputs = facts.loaded.scenario, facts.inputs
+    names, rules = {one.name for one in scenario.objectives}, scenario.rules
+    wants = {
+        "population": ("a grouping counts people", True),
+        "latitude": ("distances need coordinates", "reach" in rules or "travel" in names or "contiguity" in rules),
+        "longitude": ("distances need coordinates", "reach" in rules or "travel" in names or "contiguity" in rules),
+        "area": ("this rule needs areas", bool({"stay_in_area", "containment"} & set(rules)) or "crossings" in names),
+        "imd": ("the mix needs a deprivation score", "deprivation_mix" in rules),
+        "group": ("moves are counted against present groups", "moves" in rules or "moves" in names),
+        "hub": ("hubs are said to be declared", said.hubs in ("declared", "optional")),
+    }
+    problems = [
+        Problem(
+            f"{why}, and no column is named for {role}",
+            f"name it at inputs.places.columns.{role}",
+            f"inputs.places.columns.{role}",
+        )
+        for role, (why, needed) in wants.items()
+        if needed and inputs.role(role) is None
+    ]
+    if facts.spend is None:
+        problems.append(
+            Problem("deficits need expected spend and the scenario has none", "say `inputs.spend`", "inputs.spend")
+        )
+    hub = inputs.role("hub")
+    if hub is not None and not hub.isin([0.0, 1.0]).all():
+        wrong = inputs.named([str(code) for code in hub.index[~hub.isin([0.0, 1.0])]])
+        problems.append(
+            Problem(
+                f"the hub column holds something other than 0 and 1: {wrong}",
+                "write 1 or 0",
+                "inputs.places.columns.hub",
+            )
+        )
+    problems += _unknown_codes(facts)
+    if problems:
+        raise ScenarioFault("the grouping cannot be made from this scenario", tuple(problems))
+
+
+def _unknown_codes(facts: Facts) -> list[Problem]:
+    """Places that rules name and the tables do not have."""
+    known, rules = set(facts.situation.places), facts.loaded.scenario.rules
+    found = []
+    for rule, key in (("locked", "places"), ("together", "groups"), ("apart", "groups")):
+        given = rules[rule].parameters.get(key, []) if rule in rules else []
+        listed = (
+            [*given, *given.values()] if isinstance(given, dict) else [code for one in given for code in _codes(one)]
+        )
+        lost = [code for code in listed if code not in known]
+        if lost:
+            found.append(
+                Problem(
+                    f"no such place: {', '.join(lost)}", "name place codes of the places table", f"rules.{rule}.{key}"
+                )
+            )
+    for rule in ("reach", "stay_in_area"):
+        given = rules[rule].parameters.get("waive", []) if rule in rules else []
+        lost = [code for code in given if code not in known] if isinstance(given, list) else []
+        if lost:
+            found.append(
+                Problem(
+                    f"no such place: {', '.join(lost)}", "name place codes of the places table", f"rules.{rule}.waive"
+                )
+            )
+    return found
+
+
+def _codes(one: str | Sequence[str]) -> Sequence[str]:
+    return [one] if isinstance(one, str) else one
+
+
+def _money(facts: Facts, before: Plan | None, said: Grouping) -> tuple[Pounds, Pounds]:
+    """What each place brings and what it is expected to spend, in whole pounds; the last year's."""
+    assert facts.situation.spend is not None
+    choice = said.budget or ("allocation" if before else "target")
+    if choice == "allocation" and before is None:
+        raise _fault(
+            "no allocation is made before the grouping",
+            "list a model before it, or say budget: target",
+            "grouping.budget",
+        )
+    spend = np.rint(facts.situation.spend[:, -1] * 1e6).astype(np.int64)
+    if choice == "allocation":
+        assert before is not None
+        last = before.table[before.table["year"] == facts.situation.years[-1]]
+        return last.set_index("place")["allocation_gbp"].loc[list(facts.situation.places)].to_numpy(
+            dtype=np.int64
+        ), spend
+    if choice == "baseline":
+        return whole_pounds(facts.situation.baseline), spend
+    return whole_pounds(facts.situation.target[:, -1], total=round(float(facts.situation.pot[-1]) * 1e6)), spend
+
+
+def instance_of(facts: Facts, model: Model, said: Grouping, budget: Pounds, spend: Pounds) -> Instance:
+    """The grouping's instance, its money in GBP million from whole pounds."""
+    inputs, n = facts.inputs, len(facts.situation.places)
+    hub, area, present = inputs.role("hub"), inputs.role("area"), inputs.role("group")
+    imd, latitude, longitude = (_floats(facts, role) for role in ("imd", "latitude", "longitude"))
+    choice = said.hubs or ("free" if hub is None else "declared")
+    accepted = {rule.name for rule in model.rules}
+    settings = {name: one.parameters for name, one in facts.loaded.scenario.rules.items() if name in accepted}
+    settings = {
+        name: {**said_of, **({"waive": []} if said_of.get("waive") == "least" else {})}
+        for name, said_of in settings.items()
+    }
+    return Instance(
+        places=facts.situation.places,
+        population=facts.situation.population[:, -1],
+        budget=budget / 1e6,
+        spend=spend / 1e6,
+        area=tuple(area.astype(str)) if area is not None else ("all",) * n,
+        may_hub=np.ones(n, dtype=bool) if choice == "free" or hub is None else hub.to_numpy() == 1,
+        declared=choice == "declared",
+        position=None if latitude is None or longitude is None else on_sphere(latitude, longitude),
+        imd=imd,
+        present=None if present is None else tuple(present.astype(str)),
+        settings=settings,
+    )
+
+
+def _floats(facts: Facts, role: str) -> npt.NDArray[np.float64] | None:
+    column = facts.inputs.role(role)
+    return None if column is None else column.to_numpy(dtype=np.float64)
+
+
+def grouped_of(facts: Facts, instance: Instance, hub: Ints) -> Grouped:
+    """The grouping as the checker takes it."""
+    links = None
+    if instance.on("contiguity"):
+        graph = delaunay_graph(instance)
+        links = [(p, int(q)) for p in range(len(instance)) for q in graph.of(p) if p < q]
+    return Grouped(
+        places=instance.places,
+        population=instance.population,
+        budget=instance.budget,
+        spend=instance.spend,
+        area=instance.area,
+        hub=hub,
+        settings=instance.settings,
+        latitude=_floats(facts, "latitude"),
+        longitude=_floats(facts, "longitude"),
+        imd=instance.imd,
+        present=instance.present,
+        declared=instance.may_hub.tolist() if instance.declared else None,
+        links=links,
+    )
+
+
+def _refuse_wrong(facts: Facts, solution: Solution, broken: Sequence[Broken]) -> None:
+    """A plan that fails its own check is never written."""
+    if broken:
+        raise PlanRefused(f"the plan breaks {len(broken)} rules and is not written: {'; '.join(map(str, broken[:5]))}")
+    found = objectives(grouped_of(facts, solution.instance, solution.hub))
+    for stage in solution.stages:
+        if abs(found[stage.name] - stage.final_value) > max(TOLERANCE, 1e-9 * abs(stage.final_value)):
+            raise PlanRefused(
+                f"{stage.name} is {found[stage.name]:.9g} by the checker, {stage.final_value:.9g} by the plan"
+            )
+
+
+def tables_of(facts: Facts, solution: Solution, budget: Pounds, spend: Pounds) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """groups.csv and consortia.csv: money from whole pounds, distances to the metre; ordered by place and by group."""
+    instance, hub = solution.instance, solution.hub
+    codes = np.array(instance.places, dtype=object)
+    of = grouped_of(facts, instance, hub)
+    groups = pd.DataFrame(
+        {
+            "place": codes,
+            "group": codes[hub],
+            "hub": codes[hub],
+            "area": instance.area,
+            "previous_group": list(instance.present) if instance.present else [""] * len(codes),
+            "moved": _moved(instance, hub),
+            "distance_km": np.round(haversine(of, np.arange(len(hub)), hub), 3),
+        }
+    )
+    rows = [_row(facts, instance, h, np.flatnonzero(hub == h), of, budget, spend) for h in np.unique(hub).tolist()]
+    consortia = pd.DataFrame(rows, columns=list(CONSORTIUM_COLUMNS))
+    return groups, consortia
+
+
+def _moved(instance: Instance, hub: Ints) -> list[int]:
+    if instance.present is None:
+        return [0] * len(hub)
+    return [
+        int(bool(instance.present[p]) and instance.present[p] != instance.present[h])
+        for p, h in enumerate(hub.tolist())
+    ]
+
+
+def _row(
+    facts: Facts, instance: Instance, hub: int, members: Ints, of: Grouped, budget: Pounds, spend: Pounds
+) -> dict[str, Any]:
+    people = instance.population[members]
+    money, spent = int(budget[members].sum()), int(spend[members].sum())
+    target = facts.situation.target[members, -1].sum() / facts.situation.pot[-1]
+    return {
+        "group": instance.places[hub],
+        "hub": instance.places[hub],
+        "area": instance.area[hub],
+        "places": len(members),
+        "population": round(float(people.sum()), 3),
+        "budget_gbp": money,
+        "spend_gbp": spent,
+        "balance_gbp": money - spent,
+        "balance_pct": round(100.0 * (money - spent) / money, 6) if money else np.nan,
+        "deficit_gbp": max(0, spent - money),
+        "need_index": round(float(target / (people.sum() / instance.population.sum())), 6),
+        "imd": round(_mean_imd(instance, members), 4),
+        "travel_km": round(float(haversine(of, members, np.full(len(members), hub)) @ people / people.sum()), 4),
+    }
+
+
+def _mean_imd(instance: Instance, members: Ints) -> float:
+    if instance.imd is None:
+        return float("nan")
+    known = members[~np.isnan(instance.imd[members])]
+    people = instance.population[known]
+    return float(instance.imd[known] @ people / people.sum()) if len(known) else float("nan")

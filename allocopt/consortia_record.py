@@ -1,0 +1,235 @@
+"""run.json, effects.csv and the comparison rows of a grouping. Imports `consortia`, `record` and below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from allocopt.check_grouping import haversine, objectives
+from allocopt.consortia import Consortia, grouped_of
+from allocopt.grouping.bounds import Bound
+from allocopt.grouping.instance import Array, Ints
+from allocopt.model import Rule
+from allocopt.record import inputs_hash, record, stage_record, versions, warnings_of
+from allocopt.units import say_money
+
+NEAR = 0.01
+"""A limit binds a consortium (or a place) that lies within this share of it."""
+POOLED_ON_MODELLED_SPEND = "deficits after pooling rest on modelled practice spend, which no published figures record"
+
+
+def grouping_record(found: Consortia) -> dict[str, Any]:
+    """The whole of run.json for a grouping, as plain JSON data."""
+    facts, solution = found.facts, found.solution
+    spend = facts.spend
+    return {
+        "format": 1,
+        "name": facts.loaded.scenario.name,
+        "hash": inputs_hash(facts),
+        "scenario": dict(facts.loaded.resolved),
+        "overrides": list(facts.loaded.overrides),
+        "model": facts.loaded.scenario.model,
+        "status": found.status,
+        "objectives": [stage_record(stage) for stage in solution.stages],
+        "headline": headline(found),
+        "rules": [_rule_record(found, rule) for rule in found.model.rules if rule.name in solution.instance.settings],
+        "bounds": [_bound_record(found, one) for one in solution.bounds],
+        "exemptions": [{"rule": one.rule, "code": one.code, "words": one.words} for one in solution.exemptions],
+        "before": None if found.before is None else _before_record(found),
+        "method": solution.method,
+        "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
+        "versions": versions(),
+        "warnings": [*warnings_of(facts), *_warnings(found)],
+        "modelled_spend": spend.modelled if spend else False,
+        "seed": spend.seed if spend else None,
+        "search_seed": (facts.loaded.scenario.grouping.seed if facts.loaded.scenario.grouping else 1),
+        "spend": spend.words if spend else None,
+        "summary": summary(found),
+    }
+
+
+def _before_record(found: Consortia) -> dict[str, Any]:
+    assert found.before is not None
+    said = record(found.before)
+    return {key: said[key] for key in ("model", "status", "objectives", "headline", "rules")}
+
+
+def _warnings(found: Consortia) -> list[str]:
+    said = [f"exempted, because the rules cannot hold otherwise: {one.words}" for one in found.solution.exemptions]
+    if found.solution.exemptions:
+        said.append(
+            "these are the fewest exemptions that make the rules possible, proven part by part; "
+            "`grouping.exempt: none` refuses instead"
+        )
+    return [*said, *found.solution.notes]
+
+
+def headline(found: Consortia) -> dict[str, Any]:
+    """The figures people quote."""
+    table, stages = found.consortia, {stage.name: stage for stage in found.solution.stages}
+    gross = int(table["deficit_gbp"].sum())
+    surplus = int(np.maximum(0, table["balance_gbp"]).sum())
+    alone = int(np.maximum(0, found.spend - found.budget).sum())
+    first = {
+        "places": len(found.groups),
+        "consortia": len(table),
+        "budget_gbp": int(table["budget_gbp"].sum()),
+        "spend_gbp": int(table["spend_gbp"].sum()),
+        "unpooled_deficit_gbp": alone,
+        "gross_deficit_gbp": gross,
+        "gross_surplus_gbp": surplus,
+        "net_deficit_gbp": gross - surplus,
+        "consortia_in_deficit": int((table["deficit_gbp"] > 0).sum()),
+        "population_least": float(table["population"].min()),
+        "population_most": float(table["population"].max()),
+        "exemptions": len(found.solution.exemptions),
+    }
+    now = objectives(grouped_of(found.facts, found.solution.instance, found.solution.hub))
+    measured = {
+        "travel_km": round(now["travel"], 4),
+        "places_moved": int(now["moves"]),
+        "places_crossing": int(now["crossings"]),
+    }
+    stage = stages.get("gross_deficit")
+    proof = {} if stage is None else {"bound_gbp": round(stage.bound * 1e6), "gap_pct": round(100 * stage.gap, 6)}
+    return first | measured | proof
+
+
+def _bound_record(found: Consortia, one: Bound) -> dict[str, Any]:
+    codes = found.solution.instance.places
+    said: dict[str, Any] = {"name": one.name, "value": one.value, "unit": "GBP m", "words": one.words}
+    if one.side is not None:
+        chosen = np.flatnonzero(one.side & (found.solution.instance.over > 0))
+        said["overspenders"] = [codes[p] for p in chosen]
+    return said
+
+
+def _rule_record(found: Consortia, rule: Rule) -> dict[str, Any]:
+    setting = found.facts.loaded.scenario.rules[rule.name]
+    parameters = {name: one.write(setting.parameters.get(name, one.default)) for name, one in rule.parameters.items()}
+    rows, binding = _near_limits(found, rule.name)
+    said = ", ".join(f"{name} {value}" for name, value in parameters.items() if value not in ("none", "[]"))
+    return {
+        "name": rule.name,
+        "parameters": parameters,
+        "rows": rows,
+        "binding": binding,
+        "price": None,
+        "words": f"{rule.name} {said}: {binding:,} of {rows:,} lie within {NEAR:.0%} of the limit".replace(" :", ":"),
+        "source": setting.source or rule.source,
+        "why": setting.why,
+    }
+
+
+def _near_limits(found: Consortia, name: str) -> tuple[int, int]:
+    """How many places or consortia a rule speaks about, and how many lie near its limit (0 where it has no amount)."""
+    instance, table = found.solution.instance, found.consortia
+    said = instance.settings[name]
+    if name == "reach":
+        of = grouped_of(found.facts, instance, found.solution.hub)
+        km = haversine(of, np.arange(len(instance)), found.solution.hub)
+        return len(km), int((km >= said["max"] * (1 - NEAR)).sum())
+    if name == "population_window":
+        people = table["population"].to_numpy()
+        near = np.zeros(len(people), dtype=bool)
+        for limit in (said.get("min"), said.get("max")):
+            near |= np.abs(people / limit - 1) <= NEAR if limit else False
+        return len(people), int(near.sum())
+    return len(table), 0
+
+
+def summary(found: Consortia) -> str:
+    """The result in neutral words."""
+    head = headline(found)
+    spend = "With modelled spend, " if found.facts.spend and found.facts.spend.modelled else ""
+    alone, pooled, left = (
+        say_money(head[name] / 1e6) for name in ("unpooled_deficit_gbp", "gross_deficit_gbp", "gross_surplus_gbp")
+    )
+    said = (
+        f"{spend}{head['places']:,} places form {head['consortia']:,} consortia. Gross deficits are {alone} before "
+        f"pooling and {pooled} after, against surpluses of {left} that other consortia hold"
+    )
+    if "bound_gbp" in head:
+        said += f"; no grouping under these rules has less than {say_money(head['bound_gbp'] / 1e6)}"
+    moved = f"{head['places_moved']:,} places leave their present group"
+    return f"{said}. People are on average {head['travel_km']:.1f} km from their hub; {moved}."
+
+
+def effects_of(found: Consortia, comparison: pd.DataFrame) -> pd.DataFrame:
+    """effects.csv of a grouping, tidy: the comparison, and consortia by fifth of deprivation and by area."""
+    rows = [
+        ("comparison", str(row["plan"]), measure, _unit(measure), row[measure])
+        for row in comparison.to_dict("records")
+        for measure in comparison.columns
+        if measure != "plan"
+    ]
+    table = found.consortia
+    for area, part in table.groupby("area", sort=True):
+        rows += [
+            ("consortia_by_area", str(area), measure, _unit(measure), float(part[measure].sum()))
+            for measure in ("places", "population", "budget_gbp", "spend_gbp", "deficit_gbp")
+        ]
+    for name in ("population", "balance_pct", "travel_km", "imd", "need_index", "deficit_gbp"):
+        for share in (0, 25, 50, 75, 100):
+            value = float(np.nanpercentile(table[name], share)) if table[name].notna().any() else np.nan
+            rows.append(("consortia_spread", f"p{share:02d}", name, _unit(name), value))
+    return pd.DataFrame(rows, columns=["table", "group", "measure", "unit", "value"])
+
+
+def _unit(measure: str) -> str:
+    endings: Mapping[str, str] = {"_gbp": "GBP", "_pct": "%", "_km": "km", "population": "people", "people": "people"}
+    return next(
+        (unit for ending, unit in endings.items() if measure.endswith(ending)),
+        "places" if measure == "places" else "index",
+    )
+
+
+def comparison_row(found: Consortia, plan: str, hub: Ints, *, bound: float | None) -> dict[str, Any]:
+    """One plan under the same measures; `hub` is the position of each place's hub, money from whole pounds."""
+    instance = found.solution.instance
+    hubs, which = np.unique(hub, return_inverse=True)
+    balance = np.bincount(which, weights=(found.budget - found.spend).astype(np.float64), minlength=len(hubs))
+    people = np.asarray(np.bincount(which, weights=instance.population, minlength=len(hubs)), dtype=np.float64)
+    now = objectives(grouped_of(found.facts, instance, hub))
+    gross = round(float(np.maximum(0, -balance).sum()))
+    return {
+        "plan": plan,
+        "gross_deficit_gbp": gross,
+        "bound_gbp": np.nan if bound is None else round(bound * 1e6),
+        "gap_pct": np.nan if bound is None or not gross else round(100 * (1 - bound * 1e6 / gross), 6),
+        "gross_surplus_gbp": round(float(np.maximum(0, balance).sum())),
+        "consortia": len(hubs),
+        "least_people": float(people.min()),
+        "most_people": float(people.max()),
+        "travel_km": round(now["travel"], 4),
+        "moves": int(now["moves"]),
+        "imd_spread": _imd_spread(found, which, people),
+    }
+
+
+def _imd_spread(found: Consortia, which: Ints, people: Array) -> float:
+    """The standard deviation of consortia's mean deprivation score, weighted by people."""
+    instance = found.solution.instance
+    if instance.imd is None:
+        return float("nan")
+    known = ~np.isnan(instance.imd)
+    weight = np.bincount(which[known], weights=instance.population[known], minlength=len(people))
+    score = np.bincount(
+        which[known], weights=(instance.population * np.nan_to_num(instance.imd))[known], minlength=len(people)
+    )
+    mean = score[weight > 0] / weight[weight > 0]
+    share = weight[weight > 0] / weight.sum()
+    return round(float(np.sqrt(share @ (mean - share @ mean) ** 2)), 4)
+
+
+def comparison_of(found: Consortia) -> pd.DataFrame:
+    """The plan beside no pooling at all; further rows come from `allocopt.consortia_compare`."""
+    bound = next((stage.bound for stage in found.solution.stages if stage.name == "gross_deficit"), None)
+    rows = [
+        comparison_row(found, "unpooled", np.arange(len(found.solution.instance)), bound=None),
+        comparison_row(found, "plan", found.solution.hub, bound=bound),
+    ]
+    return pd.DataFrame(rows)

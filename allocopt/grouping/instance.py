@@ -1,0 +1,241 @@
+"""What a grouping is made from: places with people, money and positions, who may be a hub, and which pairs are
+possible.
+
+`possible_pairs` finds with a spatial index the pairs of place and hub that reach, areas and locks could allow; it
+only saves time:
+the rules themselves are asked again for every pair that enters a programme. Imports `errors` and numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from allocopt.errors import InputFault, Problem
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+EARTH_KM = 6371.0088
+MOST_PAIRS = 20_000_000
+WAIVED_CHOICES = 300
+"""A place whose reach is waived may join any of this many nearest hubs."""
+_ROUNDING = 1e-9
+"""Kilometres: a place exactly at the limit of reach is within it."""
+
+
+def on_sphere(latitude: Array, longitude: Array) -> Array:
+    """Degrees to points on the unit sphere, (n, 3)."""
+    north, east = np.radians(latitude), np.radians(longitude)
+    return np.column_stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)])
+
+
+def great_circle(one: Array, other: Array) -> Array:
+    """Kilometres between points on the unit sphere, (..., 3) each; exactly zero for equal points."""
+    chord = np.linalg.norm(one - other, axis=-1)
+    return np.asarray(2 * EARTH_KM * np.arcsin(np.minimum(1.0, chord / 2)))
+
+
+def chord_of(km: float) -> float:
+    """The straight-line distance on the unit sphere that `km` along it makes."""
+    return float(2 * np.sin(min(km / EARTH_KM, np.pi) / 2))
+
+
+@dataclass(frozen=True)
+class Instance:
+    """n places; money GBP million. `settings` are the parameters of the rules that are on, by rule name."""
+
+    places: tuple[str, ...]
+    population: Array
+    budget: Array
+    spend: Array
+    area: tuple[str, ...]
+    may_hub: Flags
+    """(n,) places that may be a hub"""
+    declared: bool
+    """True: every place of `may_hub` is a hub"""
+    position: Array | None = None
+    """(n, 3) on the unit sphere; None where the scenario names no coordinates"""
+    imd: Array | None = None
+    present: tuple[str, ...] | None = None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Place code -> position."""
+        return {code: number for number, code in enumerate(self.places)}
+
+    @cached_property
+    def over(self) -> Array:
+        """Spend less budget, (n,)."""
+        return np.asarray(self.spend - self.budget)
+
+    @cached_property
+    def area_codes(self) -> Ints:
+        """The area of each place as a number, (n,); areas in sorted order."""
+        return np.unique(np.array(self.area, dtype=object).astype(str), return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
+    def areas(self) -> tuple[str, ...]:
+        """The areas, sorted."""
+        return tuple(sorted(set(self.area)))
+
+    @property
+    def hubs(self) -> Ints:
+        """The positions of the places that may be a hub."""
+        return np.flatnonzero(self.may_hub).astype(np.int64)
+
+    def on(self, rule: str) -> bool:
+        """Whether a rule is on."""
+        return rule in self.settings
+
+    def said(self, rule: str, parameter: str, default: Any = None) -> Any:
+        """A rule's parameter, or `default` where the rule is off or does not say it."""
+        value = self.settings.get(rule, {}).get(parameter)
+        return default if value is None else value
+
+    def km(self, places: Ints, hubs: Ints) -> Array:
+        """Kilometres between places and hubs of equal shape; zero throughout without coordinates."""
+        if self.position is None:
+            return np.zeros(np.broadcast(places, hubs).shape)
+        return great_circle(self.position[places], self.position[hubs])
+
+    def waived(self, rule: str) -> Flags:
+        """(n,) places that a rule's `waive` list names."""
+        listed = self.said(rule, "waive", [])
+        return np.isin(np.array(self.places, dtype=object).astype(str), listed if isinstance(listed, list) else [])
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Possible pairs of place and hub, sorted by place and then hub, with their distance."""
+
+    place: Ints
+    hub: Ints
+    km: Array
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def take(self, keep: Flags | Ints) -> Pairs:
+        """The pairs at these positions."""
+        return Pairs(self.place[keep], self.hub[keep], self.km[keep])
+
+
+def pairs_of(instance: Instance, place: Ints, hub: Ints) -> Pairs:
+    """Pairs with their distances, sorted, each once."""
+    keys = np.unique(place.astype(np.int64) * len(instance) + hub)
+    place, hub = keys // len(instance), keys % len(instance)
+    return Pairs(place, hub, instance.km(place, hub))
+
+
+def possible_pairs(instance: Instance) -> Pairs:
+    """Every pair that reach, areas and locks allow. Raises InputFault when there are too many to look at."""
+    found = _within_areas(instance) if instance.on("stay_in_area") else _anywhere(instance)
+    place, hub, km = found.place, found.hub, found.km
+    keep = np.ones(len(found), dtype=bool)
+    if instance.on("reach"):
+        waived = instance.waived("reach")
+        keep &= (km <= instance.said("reach", "max") + _ROUNDING) | waived[place]
+    keep &= ~_locked_out(instance, found)
+    if instance.declared:
+        keep &= ~instance.may_hub[place] | (place == hub)
+    return found.take(keep)
+
+
+def _within_areas(instance: Instance) -> Pairs:
+    place, hub = list[Ints](), list[Ints]()
+    excused = instance.waived("stay_in_area")
+    for number in range(len(instance.areas)):
+        members = np.flatnonzero((instance.area_codes == number) & ~excused)
+        hubs = np.flatnonzero((instance.area_codes == number) & instance.may_hub)
+        place.append(np.repeat(members, len(hubs)))
+        hub.append(np.tile(hubs, len(members)))
+    for one in np.flatnonzero(excused):
+        near = _nearest_hubs(instance, int(one))
+        place.append(np.full(len(near), one))
+        hub.append(near)
+    return pairs_of(instance, np.concatenate(place), np.concatenate(hub))
+
+
+def _nearest_hubs(instance: Instance, place: int) -> Ints:
+    hubs = instance.hubs
+    order = np.argsort(instance.km(np.full(len(hubs), place), hubs), kind="stable")
+    return hubs[order[:WAIVED_CHOICES]]
+
+
+def _anywhere(instance: Instance) -> Pairs:
+    limit = instance.said("reach", "max")
+    if limit is None or instance.position is None or len(instance) * len(instance.hubs) <= 250_000:
+        return _all_pairs(instance)
+    tree, hubs = cKDTree(instance.position), instance.hubs
+    near = cKDTree(instance.position[hubs]).query_ball_tree(tree, chord_of(limit) * (1 + 1e-9) + 1e-12)
+    place = np.fromiter((p for members in near for p in members), dtype=np.int64)
+    hub = np.repeat(hubs, [len(members) for members in near])
+    excused = np.flatnonzero(instance.waived("reach"))
+    far = [_nearest_hubs(instance, int(one)) for one in excused]
+    place = np.concatenate([place, *(np.full(len(one), p) for p, one in zip(excused, far, strict=True))])
+    return pairs_of(instance, place, np.concatenate([hub, *far]))
+
+
+def _all_pairs(instance: Instance) -> Pairs:
+    if len(instance) * len(instance.hubs) > MOST_PAIRS:
+        said = f"{len(instance):,} places and {len(instance.hubs):,} possible hubs make too many pairs to look at"
+        raise InputFault(said, (Problem(said, "limit them: rules.reach.max, rules.stay_in_area or a hub column"),))
+    n, hubs = len(instance), instance.hubs
+    return pairs_of(instance, np.repeat(np.arange(n), len(hubs)), np.tile(hubs, n))
+
+
+def _locked_out(instance: Instance, pairs: Pairs) -> Flags:
+    """Pairs that the rule `locked` forbids."""
+    listed = instance.said("locked", "places", [])
+    out = np.zeros(len(pairs), dtype=bool)
+    for code in listed:
+        at = np.flatnonzero(pairs.place == instance.index[code])
+        if isinstance(listed, dict):
+            out[at] = pairs.hub[at] != instance.index[listed[code]]
+        elif instance.present is not None and instance.present[instance.index[code]]:
+            out[at] = [instance.present[hub] != instance.present[instance.index[code]] for hub in pairs.hub[at]]
+    return out
+
+
+def components(instance: Instance, pairs: Pairs) -> list[Ints]:
+    """Groups of places that decide nothing about each other (positions, each sorted); one group where a rule counts
+    over all.
+    """
+    n = len(instance)
+    if instance.on("number_of_consortia") or instance.on("moves"):
+        return [np.arange(n)]
+    place, hub = [pairs.place], [pairs.hub]
+    for rule in ("together", "apart"):
+        for group in instance.said(rule, "groups", []):
+            members = np.array([instance.index[code] for code in group])
+            place.append(members[:-1])
+            hub.append(members[1:])
+    links = np.concatenate(place), np.concatenate(hub)
+    graph = sp.coo_array((np.ones(len(links[0])), links), shape=(n, n))
+    number, label = connected_components(graph, directed=False)
+    return _groups(label, number)
+
+
+def _groups(label: npt.NDArray[Any], number: int) -> list[Ints]:
+    order = np.argsort(label, kind="stable")
+    ends = np.cumsum(np.bincount(label, minlength=number))
+    return [np.sort(part) for part in np.split(order, ends[:-1])]
+
+
+def hub_of(instance: Instance, codes: Sequence[str]) -> Ints:
+    """Hub codes to positions."""
+    return np.array([instance.index[code] for code in codes], dtype=np.int64)

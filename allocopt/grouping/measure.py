@@ -1,0 +1,31 @@
+"""The objectives of a finished assignment, in numpy: what the search steers by. Imports `instance` alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from allocopt.grouping.instance import Array, Flags, Instance, Ints
+
+
+def overspends(instance: Instance, hub: Ints) -> Array:
+    """The overspend of the consortium of each hub, (n,); zero where there is none."""
+    return np.asarray(np.bincount(hub, weights=instance.over, minlength=len(instance)), dtype=np.float64)
+
+
+def moved(instance: Instance, hub: Ints) -> Flags:
+    """(n,) places whose consortium does not continue their present group."""
+    if instance.present is None:
+        return np.zeros(len(hub), dtype=bool)
+    present = np.array(instance.present, dtype=object)
+    return np.asarray((present != "") & (present != present[hub]), dtype=bool)
+
+
+def objective_values(instance: Instance, hub: Ints) -> dict[str, float]:
+    """Every objective by name."""
+    at = np.arange(len(hub))
+    return {
+        "gross_deficit": float(np.maximum(0.0, overspends(instance, hub)).sum()),
+        "travel": float(instance.km(at, hub) @ instance.population / instance.population.sum()),
+        "moves": float(moved(instance, hub).sum()),
+        "crossings": float((instance.area_codes != instance.area_codes[hub]).sum()),
+    }

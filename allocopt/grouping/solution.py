@@ -1,0 +1,249 @@
+"""A grouping from beginning to end: bounds first, then exemptions where rules cannot hold, then the stages, each with
+its proof.
+
+Imports every other room of `grouping`, `model`, `settings` and `solve`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+
+import numpy as np
+
+from allocopt.errors import AllocoptError, Cure, Infeasible, Problem, Stopped
+from allocopt.grouping.bounds import Bound, bounds_of
+from allocopt.grouping.exact import Answer, Slack, solve_part
+from allocopt.grouping.exempt import Exemption, least_exemptions, unreachable, with_exemptions
+from allocopt.grouping.instance import Instance, Ints, Pairs, components, possible_pairs
+from allocopt.grouping.measure import objective_values
+from allocopt.grouping.neighbours import Graph, delaunay_graph
+from allocopt.grouping.programme import Part
+from allocopt.model import Model, Objective, load_model
+from allocopt.settings import Grouping, Solver
+from allocopt.solve.integer import Effort
+from allocopt.solve.stages import TINY, Stage
+
+EXACT_PAIRS = 8_000
+"""A part with at most this many pairs is solved as one integer programme; larger ones are searched."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The hub of each place (n,), how far each objective was brought and proved, and what was waived."""
+
+    instance: Instance
+    """with the exemptions written into its rules"""
+    hub: Ints
+    stages: tuple[Stage, ...]
+    bounds: tuple[Bound, ...]
+    exemptions: tuple[Exemption, ...] = ()
+    notes: tuple[str, ...] = ()
+    method: str = ""
+
+
+@dataclass
+class Task:
+    """What is asked: a model over an instance, the objectives in order, and how hard to try."""
+
+    model: Model
+    instance: Instance
+    objectives: Sequence[Objective]
+    solver: Solver
+    grouping: Grouping
+    tell: Callable[[str], None] = lambda step: None  # noqa: ARG005 - the default listener ignores it
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def left(self) -> float:
+        """Seconds until the time limit; without end when the search is bounded by steps."""
+        if self.grouping.deterministic:
+            return float("inf")
+        return self.solver.time_limit - (time.perf_counter() - self.started)
+
+    def asked(self, number: int) -> float:
+        """The gap asked of a stage."""
+        travel = self.objectives[number].name == "travel" and self.grouping.travel_gap is not None
+        return float(self.grouping.travel_gap) if travel and self.grouping.travel_gap is not None else self.solver.gap
+
+    def slack(self, number: int, places: int) -> Slack:
+        """What a stage of a part leaves to the next."""
+        least = self.solver.slack_at_least * places / len(self.instance) if self.objectives[number].is_money else 1e-9
+        return Slack(self.solver.slack, least)
+
+
+def solve_grouping(task: Task) -> Solution:
+    """Solve a grouping. Raises Infeasible with verified cures, or Stopped when no plan was found in time."""
+    task.instance, exempt = _reachable(task)
+    pairs = possible_pairs(task.instance)
+    task.tell("bounds")
+    bounds = bounds_of(task.instance, pairs)
+    graph = delaunay_graph(task.instance) if task.instance.on("contiguity") else None
+    parts = components(task.instance, pairs)
+    task.tell(f"solving {len(parts)} parts")
+    answers, more = _solve_parts(task, pairs, parts, bounds, graph)
+    task.instance = with_exemptions(task.instance, more)
+    hub = np.zeros(len(task.instance), dtype=np.int64)
+    for answer in answers:
+        hub[answer.places] = answer.hub
+    if more:
+        bounds = bounds_of(task.instance, possible_pairs(task.instance))
+    stages = _stages(task, answers, bounds, objective_values(task.instance, hub))
+    method = f"{len(parts)} integer programmes" if len(parts) > 1 else "one integer programme"
+    return Solution(task.instance, hub, stages, bounds, (*exempt, *more), (), method)
+
+
+def _reachable(task: Task) -> tuple[Instance, tuple[Exemption, ...]]:
+    """The instance in which every place has a possible hub. Raises Infeasible where no exemption is wanted."""
+    found = unreachable(task.instance)
+    if found and task.grouping.exempt == "none":
+        raise cannot_hold(found)
+    return with_exemptions(task.instance, found), found
+
+
+def cannot_hold(found: Sequence[Exemption]) -> Infeasible:
+    """The refusal where rules cannot hold, with the fewest exemptions as its cure."""
+    rules = sorted({one.rule for one in found})
+    problems = tuple(
+        Problem(f"cannot hold unless {one.words}", f"add {one.code} to rules.{one.rule}.waive", f"rules.{one.rule}")
+        for one in found
+    )
+    codes = {rule: ", ".join(one.code for one in found if one.rule == rule) for rule in rules}
+    words = f"the fewest exemptions, {len(found)}, found and named"
+    cures = (
+        Cure("grouping.exempt", "none", "least", verified=True, words=words),
+        *(
+            Cure(f"rules.{rule}.waive", "[]", f"[{codes[rule]}]", verified=len(rules) == 1, words="names them yourself")
+            for rule in rules
+        ),
+    )
+    return Infeasible(f"the rules {', '.join(rules)} cannot hold for every place", problems, cures)
+
+
+def _solve_parts(
+    task: Task, pairs: Pairs, parts: Sequence[Ints], bounds: Sequence[Bound], graph: Graph | None
+) -> tuple[list[Answer], tuple[Exemption, ...]]:
+    jobs = [_job(task, Part(places, _of(pairs, places)), bounds, graph) for places in parts]
+    order = sorted(range(len(jobs)), key=lambda number: -len(jobs[number].part.pairs))
+    done: dict[int, tuple[Answer, tuple[Exemption, ...]]] = {}
+    if task.grouping.workers == 1 or len(jobs) == 1:
+        done = {number: run_job(jobs[number]) for number in order}
+    else:
+        with ProcessPoolExecutor(task.grouping.workers, mp_context=get_context("spawn")) as pool:
+            done = dict(zip(order, pool.map(run_job, [jobs[number] for number in order]), strict=True))
+    answers = [done[number][0] for number in range(len(jobs))]
+    return answers, tuple(one for number in range(len(jobs)) for one in done[number][1])
+
+
+def _of(pairs: Pairs, places: Ints) -> Pairs:
+    inside = np.zeros(int(max(pairs.place.max(), places.max())) + 1, dtype=bool)
+    inside[places] = True
+    return pairs.take(inside[pairs.place])
+
+
+@dataclass(frozen=True)
+class Job:
+    """One part for one process: names rather than functions, so that it can be sent."""
+
+    model: str
+    objectives: tuple[str, ...]
+    instance: Instance
+    part: Part
+    efforts: tuple[Effort, ...]
+    slacks: tuple[Slack, ...]
+    graph: Graph | None
+    exempt: bool
+
+
+def _job(task: Task, part: Part, bounds: Sequence[Bound], graph: Graph | None) -> Job:
+    share = len(part.places) / len(task.instance)
+    money = max(one.value for one in bounds)
+    efforts = []
+    for number, objective in enumerate(task.objectives):
+        asked = 0.5 * task.asked(number)
+        absolute = max(1e-9, asked * money * share) if objective.is_money else 1e-9
+        seconds = max(2.0, min(task.left, task.solver.time_limit) * max(share, 0.02) * _SHARE_OF_TIME)
+        nodes = 20_000 if task.grouping.deterministic else None
+        limit = float("inf") if task.grouping.deterministic else seconds
+        efforts.append(Effort(gap=asked, gap_absolute=absolute, nodes=nodes, seconds=limit))
+    slacks = tuple(task.slack(number, len(part.places)) for number in range(len(task.objectives)))
+    names = tuple(one.name for one in task.objectives)
+    exempt = task.grouping.exempt == "least"
+    return Job(task.model.name, names, task.instance, part, tuple(efforts), slacks, graph, exempt)
+
+
+_SHARE_OF_TIME = 2.0
+
+
+def run_job(job: Job) -> tuple[Answer, tuple[Exemption, ...]]:
+    """Solve one part; where its rules cannot hold, find the fewest exemptions first."""
+    model = load_model(job.model)
+    objectives = [model.objective(name) for name in job.objectives]
+
+    def solved(instance: Instance, part: Part) -> Answer:
+        return solve_part(model, instance, part, objectives, efforts=job.efforts, slacks=job.slacks, graph=job.graph)
+
+    try:
+        return solved(job.instance, job.part), ()
+    except Infeasible:
+        found, proven = least_exemptions(model, job.instance, job.part.places, seconds=job.efforts[0].seconds + 10)
+        if not proven:
+            raise Stopped("the fewest exemptions were not found within the time limit") from None
+        if not job.exempt:
+            raise cannot_hold(found) from None
+    instance = with_exemptions(job.instance, found)
+    return solved(instance, Part(job.part.places, _of(possible_pairs(instance), job.part.places))), found
+
+
+def _stages(
+    task: Task, answers: Sequence[Answer], bounds: Sequence[Bound], final: Mapping[str, float]
+) -> tuple[Stage, ...]:
+    """The parts' stages added up; gross deficit is certified by the best bound there is."""
+    stages = []
+    for number, objective in enumerate(task.objectives):
+        value, bound, cap = (sum(getattr(one, name)[number] for one in answers) for name in ("value", "bound", "cap"))
+        by = "highs"
+        if objective.name == "gross_deficit":
+            best = max(bounds, key=lambda one: one.value)
+            if best.value >= bound - 1e-9 * max(1.0, abs(bound)):
+                bound, by = min(value, best.value), f"bound {best.name}"
+        stages.append(stage_of(task, number, value=value, bound=bound, cap=cap, final=final[objective.name], by=by))
+    return tuple(stages)
+
+
+def stage_of(
+    task: Task,
+    number: int,
+    *,
+    value: float,
+    bound: float,
+    cap: float,
+    final: float,
+    by: str,
+    method: str = "integer programme",
+) -> Stage:
+    """One finished stage in the shape of run.json."""
+    objective = task.objectives[number]
+    bound = max(0.0, min(bound, value))
+    gap = abs(value - bound) / max(abs(value), TINY)
+    close = objective.is_money and (value - bound) <= 1e-9 * float(task.instance.budget.sum())
+    close = close or value - bound <= TINY
+    return Stage(
+        name=objective.name,
+        unit=objective.unit,
+        value=value,
+        bound=bound,
+        gap=gap,
+        proven=bool(gap <= task.asked(number) + 1e-12 or close),
+        by=by,
+        method=method,
+        prices=np.zeros(0),
+        cap=cap,
+        final_value=final,
+    )
+
+
+__all__ = ["AllocoptError", "Solution", "Task", "replace", "solve_grouping"]

@@ -1,0 +1,92 @@
+"""What the terminal says about a grouping. Imports `report.console` and `units`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from allocopt.report.console import table
+from allocopt.units import say_money
+
+if TYPE_CHECKING:
+    from allocopt.runs import Run
+
+WORDS = {
+    "places": "places",
+    "consortia": "consortia",
+    "unpooled_deficit_gbp": "gross deficit before pooling",
+    "gross_deficit_gbp": "gross deficit after pooling",
+    "bound_gbp": "  proven: no grouping has less than",
+    "gross_surplus_gbp": "gross surplus after pooling",
+    "net_deficit_gbp": "net (deficit less surplus)",
+    "consortia_in_deficit": "consortia in deficit",
+    "population_least": "people in the smallest consortium",
+    "population_most": "people in the largest consortium",
+    "travel_km": "mean km to the hub, by people",
+    "places_moved": "places that leave their present group",
+    "places_crossing": "places outside their hub's area",
+    "exemptions": "exemptions",
+}
+
+
+def show_grouping(out: Console, found: Run) -> None:
+    """Status with the gap, headline, objectives, bounds in words, rules, comparison, warnings, where it was written."""
+    said = found.record
+    out.print(_status(said))
+    spend = "modelled spend" if said["modelled_spend"] else ""
+    out.print(
+        table(
+            "Headline",
+            ["", spend],
+            [(words, _value(name, said)) for name, words in WORDS.items() if name in said["headline"]],
+        )
+    )
+    headings = ["objective", "value", "proven bound", "gap", "at the plan", "proved by"]
+    out.print(table("Objectives, in order", headings, map(_objective, said["objectives"])))
+    out.print(table("Rules", ["rule", ""], [(one["name"], escape(one["words"])) for one in said["rules"]], left=2))
+    for one in said["bounds"]:
+        out.print(f"bound {one['name']}, {say_money(one['value'])}: {escape(one['words'])}")
+    rows = [
+        [_cell(name, row[name]) for name in found.tables["comparison"].columns]
+        for row in found.tables["comparison"].to_dict("records")
+    ]
+    out.print(table("Comparison", [name.removesuffix("_gbp") for name in found.tables["comparison"].columns], rows))
+    out.print(escape(said["summary"]))
+    for warning in said["warnings"]:
+        out.print(f"[yellow]note:[/yellow] {escape(warning)}")
+    out.print(f"written to {found.folder}", soft_wrap=True)
+
+
+def _status(said: Any) -> str:
+    widest = max((one["gap"] or 0.0 for one in said["objectives"]), default=0.0)
+    if said["status"] == "optimal":
+        return f"[green]optimal[/green] within the asked gap: every objective proven, the widest gap is {widest:.4%}"
+    if said["status"] == "evaluated":
+        return "[bold]evaluated[/bold]: a given grouping, nothing was sought"
+    missing = ", ".join(one["name"] for one in said["objectives"] if not one["proven"])
+    gap = f"widest gap {widest:.3%} (best plan and bound are written)"
+    return f"[red]not proven[/red] within the asked gap: {missing}; {gap}"
+
+
+def _value(name: str, said: Any) -> str:
+    value = said["headline"][name]
+    if name.endswith("_gbp"):
+        return say_money(value / 1e6)
+    return f"{value:,.2f}" if name == "travel_km" else f"{value:,.0f}"
+
+
+def _objective(one: Any) -> tuple[str, ...]:
+    show = say_money if one["unit"] == "GBP m" else (lambda value: f"{value:,.6g} {one['unit']}")
+    return one["name"], show(one["value"]), show(one["bound"]), f"{one['gap']:.4%}", show(one["final_value"]), one["by"]
+
+
+def _cell(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value != value:  # noqa: PLR0124 - not a number: there is no such figure
+        return ""
+    if name.endswith("_gbp"):
+        return say_money(value / 1e6)
+    return f"{value:,.2f}" if name.endswith(("_km", "_pct", "_spread")) else f"{value:,.0f}"
