@@ -39,9 +39,13 @@ spend
 baseline required
 problem
 solve.compiled
-solve.certificate solve.highs
+solve.certificate solve.highs solve.blocks
+solve.single solve.kernels
+solve.chains
 solve.leximin
 solve.integer
+solve.decompose
+solve.method
 solve.stages
 grouping.instance
 grouping.bounds grouping.neighbours grouping.programme grouping.measure

@@ -1,7 +1,7 @@
 """Lexicographic objectives: one stage each, with an explicit cap row and a certificate of its own.
 
 A finished stage leaves a cap (its value plus a small stated slack) to the next, so every stage is an LP of its own
-whose bound is proved by weak duality on its own matrices. Imports `compiled`, `highs`, `certificate`, `settings`.
+whose bound is proved by weak duality on its own matrices. Imports `compiled`, `method`, `certificate`, `settings`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled
 from allocopt.solve.highs import minimise
 from allocopt.solve.leximin import Levels, at_worst, continue_down, held
+from allocopt.solve.method import Method
 
 TINY = 1e-6
 
@@ -56,9 +57,10 @@ def lexicographic(
 ) -> tuple[Array, tuple[Stage, ...]]:
     """The last stage's point (n,) and every stage, in order. Raises Infeasible, Unbounded or Stopped."""
     current, stages, values = compiled, list[Stage](), np.zeros(compiled.matrix.shape[1])
+    method = Method(compiled)
     for number, objective in enumerate(objectives):
         cost, offset, sense = compiled.costs[number], compiled.offsets[number], compiled.sense[number]
-        point = minimise(current, cost, time_limit=solver.time_limit)
+        point = method.minimise(current, cost, time_limit=solver.time_limit)
         values = point.values
         least, proven_least = float(cost @ values), dual_bound(current, cost, point.prices)
         slack = stage_slack(objective, least + offset, solver)

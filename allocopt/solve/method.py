@@ -1,0 +1,65 @@
+"""Which method solves a stage: chosen once for a compiled programme, by its size and shape, and named with every stage.
+
+Measured on the national programme of 7,325 practices (`tests/benchmarks/paths.py` measures it again): rounds between
+coupling rows and chains where the matrix has that shape, HiGHS on the whole matrix elsewhere and for small programmes.
+Imports `blocks`, `decompose`, `highs`, `certificate`, `compiled`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from allocopt.problem import Array
+from allocopt.solve.blocks import Blocks, find_blocks
+from allocopt.solve.certificate import dual_bound
+from allocopt.solve.compiled import Compiled
+from allocopt.solve.highs import Point, minimise
+
+ROWS_TO_DECOMPOSE = 4_000
+"""Below this HiGHS's simplex takes less than a tenth of a second on the whole matrix."""
+
+PROVEN = 1e-6
+
+
+class Method:
+    """The stages of one compiled programme, each starting from the answers of those before it."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        large = compiled.matrix.shape[0] >= ROWS_TO_DECOMPOSE
+        self._base = compiled
+        self._blocks = find_blocks(compiled) if large else None
+        self._answers: tuple[Array, ...] = ()
+
+    def minimise(self, current: Compiled, cost: Array, *, time_limit: float) -> Point:
+        """The cheapest point at `cost` (n,) of the programme with the caps that stand so far.
+
+        `current` is the compiled programme with rows added at its end. Raises Infeasible, Unbounded or Stopped.
+        """
+        return self._in_rounds(current, cost, time_limit) or minimise(current, cost, time_limit=time_limit)
+
+    def _in_rounds(self, current: Compiled, cost: Array, time_limit: float) -> Point | None:
+        if self._blocks is None or not self._continues(current):
+            return None
+        from allocopt.solve.decompose import decompose  # noqa: PLC0415 - only large programmes need it
+
+        blocks: Blocks = self._blocks
+        for row in range(self._base.matrix.shape[0], current.matrix.shape[0]):
+            blocks = blocks.with_row(row)
+        found = decompose(current, blocks, cost, answers=self._answers, time_limit=time_limit)
+        if found is None or not self._proven(current, cost, found.point):
+            return None
+        self._answers = found.answers
+        return found.point
+
+    def _continues(self, current: Compiled) -> bool:
+        """Nothing but rows at the end has been added since the blocks were read."""
+        base = self._base
+        rows = base.matrix.shape[0]
+        sides = ((current.row_lower[:rows], base.row_lower), (current.row_upper[:rows], base.row_upper))
+        columns = ((current.column_lower, base.column_lower), (current.column_upper, base.column_upper))
+        return all(np.array_equal(one, other) for one, other in (*sides, *columns))
+
+    def _proven(self, current: Compiled, cost: Array, point: Point) -> bool:
+        """The rounds are believed only when their prices prove it on the whole matrix."""
+        value, bound = float(np.sum(cost * point.values)), dual_bound(current, cost, point.prices)
+        return value - bound <= max(PROVEN * abs(value), 1e-9 * float(np.abs(point.values).max()))
