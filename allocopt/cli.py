@@ -149,6 +149,29 @@ def new(
 
 
 @app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="A run folder; two or more make a comparison.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where the report goes; a run's own folder unless said.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write report.html and report.xlsx of a run, or comparison.html of several."""
+    with failures(as_json=as_json):
+        from allocopt.report.writers import write_reports
+
+        with progress(quiet=quiet or as_json) as tell:
+            tell("writing the report")
+            written = write_reports(runs, out)
+        if as_json:
+            print_json({"written": [str(path) for path in written]})
+        else:
+            print("\n".join(str(path) for path in written))  # noqa: T201
+
+
+@app.command()
 def verify(
     folder: Folder,
     *,

@@ -1,6 +1,6 @@
 """What a run says of itself: the summary, the proof, the rules and their price, assumptions, checks and provenance.
 
-Imports `material`, `parts`, `text` of the effects and `units`.
+Imports `material`, `parts`, `headline` and `units`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 from allocopt.report.headline import gap_words, headline_rows, objective_row, rule_row, status_words
 from allocopt.report.material import Material, command
 from allocopt.report.parts import Column, Grid, Section
+from allocopt.units import write_money, write_rate
 
 ATTRIBUTION = (
     "Contains public sector information licensed under the Open Government Licence v3.0 (NHS England, NHS Digital, "
@@ -31,6 +32,10 @@ DEFINITIONS = (
     ("moved", "half the sum of all gains and losses against uniform growth"),
     ("gap", "how far the plan may be from the best possible one, from a bound that is proven"),
 )
+
+
+RATES = frozenset({"rate", "share", "from", "to", "end", "gap", "slack"})
+"""Keys of a scenario whose fractions are written in percent."""
 
 
 def summary_section(found: Material) -> Section:
@@ -89,24 +94,33 @@ def _stated(value: Any, keys: tuple[str, ...]) -> Iterator[tuple[str, str, str, 
     if not isinstance(value, Mapping):
         return
     if keys and (value.get("why") or value.get("source")):
-        plain = {
-            key: one for key, one in value.items() if key not in ("why", "source") and not isinstance(one, Mapping)
-        }
+        plain = {key: one for key, one in value.items() if key not in ("why", "source") and not _explained(one)}
         yield ".".join(keys), said_values(plain), str(value.get("why") or "–"), str(value.get("source") or "–")
     for key, one in value.items():
         yield from _stated(one, (*keys, str(key)))
 
 
+def _explained(value: Any) -> bool:
+    """Whether a part of the scenario states a reason or a source of its own, or holds one that does."""
+    if not isinstance(value, Mapping):
+        return False
+    return bool(value.get("why") or value.get("source")) or any(map(_explained, value.values()))
+
+
 def said_values(values: Mapping[str, Any]) -> str:
-    """`rate 0.036, unit £k`; lists are joined, nothing is a dash."""
-    shown = [f"{key} {_plain(one)}" for key, one in values.items() if one not in (None, [], {})]
+    """`rate 3.6%, unit £k`: rates and the pot as a scenario writes them; nothing at all is a dash."""
+    shown = [f"{key} {_plain(key, one)}" for key, one in values.items() if one not in (None, [], {})]
     return ", ".join(shown) or "–"
 
 
-def _plain(value: Any) -> str:
+def _plain(key: str, value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{said_values(value)}}}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return " ".join(map(str, value))
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return write_rate(value) if key in RATES else write_money(value) if key == "value" else f"{value:.10g}"
+    return str(value)
 
 
 def _checks(found: Material) -> Iterator[tuple[str, str]]:

@@ -230,11 +230,11 @@ def movers_section(found: Material) -> Section:
     )
     grid = Grid("Places", heads, tuple(map(tuple, top.reset_index()[table.columns].to_numpy(dtype=object).tolist())))
     return Section(
-        "places", "Largest movers and every place", (words,), extra={"grid": grid, "data": _data(table, heads)}
+        "places", "Largest movers and every place", (words,), extra={"grid": grid, "data": data_of(table, heads)}
     )
 
 
-def _data(table: pd.DataFrame, heads: Sequence[Column]) -> dict[str, Any]:
+def data_of(table: pd.DataFrame, heads: Sequence[Column]) -> dict[str, Any]:
     """Every place, column by column, for the page's search and sort and for the map's cards."""
     columns = [[None if value != value else value for value in table[name].tolist()] for name in table]  # noqa: PLR0124 - NaN
     return {

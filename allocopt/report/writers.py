@@ -5,14 +5,19 @@ Imports `runs`, `page`, `workbook`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from allocopt.errors import InputFault, Problem
+from allocopt.report.material import material
 from allocopt.report.page import write_page
+from allocopt.report.versus import comparison
 from allocopt.report.workbook import write_workbook
 from allocopt.runs import Run, read_run
 
 FILES = ("report.html", "report.xlsx")
+COMPARISON = "comparison.html"
 
 
 def reports(found: Run, folder: Path) -> None:
@@ -26,3 +31,28 @@ def reports(found: Run, folder: Path) -> None:
         return
     (folder / "report.html").write_text(write_page(found), encoding="utf-8")
     (folder / "report.xlsx").write_bytes(write_workbook(found))
+
+
+def compare_reports(runs: Sequence[Run], path: Path) -> None:
+    """Write the comparison of two or more runs to `path`. Raises InputFault when they cannot be compared."""
+    shown = [material(one.record, one.tables, one.folder) for one in runs]
+    path.write_text(comparison(shown), encoding="utf-8")
+
+
+def write_reports(folders: Sequence[Path], out: Path | None) -> list[Path]:
+    """The report of one run folder, or the comparison of several; returns what was written, in `out` or beside the run.
+
+    A comparison without `out` goes to the working folder. Raises InputFault for a folder that is no run.
+    """
+    runs = [read_run(folder) for folder in folders]
+    home = out or (folders[0] if len(runs) == 1 else Path())
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if len(runs) > 1:
+            compare_reports(runs, home / COMPARISON)
+            return [home / COMPARISON]
+        reports(runs[0], home)
+    except OSError as failure:
+        said = f"cannot write in {home}: {failure.strerror or failure}"
+        raise InputFault(said, (Problem(said, "name a folder that you may write to: --out DIR", "--out"),)) from failure
+    return [home / name for name in FILES]
