@@ -46,10 +46,10 @@ def test_what_was_asked_differently_is_named_by_key(small, other):
 def test_the_sentence_turns_when_the_runs_change_places(small, other):
     one, two = ([facts(small), facts(other)], [facts(other), facts(small)])
     words = [next(iter(s.words[0] for s in comparison_sections(runs, labels(runs)) if s)) for runs in (one, two)]
-    change = small.headline["movement_gbp"] - other.headline["movement_gbp"]
+    change = other.headline["shortfall_below_target_gbp"] - small.headline["shortfall_below_target_gbp"]
     assert change > 0
-    assert f"moved, against uniform growth £{change:,} less" in words[0]
-    assert f"moved, against uniform growth £{change:,} more" in words[1]
+    assert f"shortfall below target £{change:,} more" in words[0]
+    assert f"shortfall below target £{change:,} less" in words[1]
     assert "gross deficit the same" in words[0]
 
 
