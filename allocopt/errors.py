@@ -63,6 +63,11 @@ class Problem:
         }
 
 
+def _shell(text: str) -> str:
+    """A word of a command line, in quotes only where a shell would read it otherwise."""
+    return text if all(letter.isalnum() or letter in "._-+=%,:/£" for letter in text) else f"'{text}'"
+
+
 @dataclass(frozen=True)
 class Cure:
     """A change of one parameter that makes an infeasible scenario solvable."""
@@ -75,7 +80,7 @@ class Cure:
 
     def __str__(self) -> str:
         tried = "tried: it solves" if self.verified else "not tried"
-        return f"--set '{self.key}={self.after}'   ({self.words or f'now {self.before}'}; {tried})"
+        return f"--set {_shell(f'{self.key}={self.after}')}   ({self.words or f'now {self.before}'}; {tried})"
 
     def as_dict(self) -> dict[str, Any]:
         """The cure as the JSON contract has it."""

@@ -9,7 +9,7 @@ types of `settings` and `scenario`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -148,6 +148,12 @@ def _reserve(scenario: Scenario) -> pd.Series:
     share: Any = scenario.rules["reserve"].parameters["share"] if "reserve" in scenario.rules else 0.0
     by_year = {year: share[year] if isinstance(share, dict) else share for year in scenario.years}
     return (_pot(scenario) * pd.Series(by_year)).round(6).rename("reserve").rename_axis("year")
+
+
+def with_pot(inputs: Inputs, scenario: Scenario) -> Inputs:
+    """The same tables with the pot and the reserve of another scenario."""
+    reserve = _reserve(scenario)
+    return replace(inputs, pot=_pot(scenario) - reserve, reserve=None if inputs.reserve is None else reserve)
 
 
 def pot_against_baseline(inputs: Inputs, baseline: pd.Series) -> tuple[str, ...]:

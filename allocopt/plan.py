@@ -63,7 +63,11 @@ class Plan:
 
 def gather(loaded: Loaded) -> Facts:
     """Read, check and join the tables; apply the formula; draw or read expected spend."""
-    inputs = read_inputs(loaded)
+    return facts_of(loaded, read_inputs(loaded))
+
+
+def facts_of(loaded: Loaded, inputs: Inputs) -> Facts:
+    """What follows from tables that have been read: targets, expected spend, baseline."""
     aims = targets(loaded.scenario, inputs)
     spend = expected_spend(loaded.scenario, inputs, aims) if loaded.scenario.inputs.spend else None
     base = baseline(loaded.scenario, inputs, aims)

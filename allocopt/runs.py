@@ -24,8 +24,10 @@ import pandas as pd
 
 from allocopt.consortia import Consortia, is_grouping, make_consortia
 from allocopt.consortia_record import comparison_of, effects_of, grouping_record
+from allocopt.diagnose import diagnose
 from allocopt.effects import check_groupings, effects_tables, offered, summary, tidy, warnings
-from allocopt.errors import InputFault, Problem
+from allocopt.errors import Infeasible, InputFault, Problem
+from allocopt.model import load_model
 from allocopt.plan import Facts, Plan, gather, make_plan
 from allocopt.record import record
 from allocopt.scenario import Loaded, load
@@ -123,7 +125,10 @@ def run_loaded(
     clock = Clock(tell)
     clock("reading and checking tables")
     facts = gather(loaded)
-    found = _allocation_run(facts, clock) if not is_grouping(loaded.scenario) else _grouping_run(facts, clock)
+    try:
+        found = _allocation_run(facts, clock) if not is_grouping(loaded.scenario) else _grouping_run(facts, clock)
+    except Infeasible as failure:
+        raise _explained(facts, failure, clock) from failure
     if out is None:
         return found
     clock("writing the run folder")
@@ -147,6 +152,13 @@ def _grouping_run(facts: Facts, clock: Clock) -> Run:
     if made.before is not None:
         tables["allocations"] = made.before.table
     return Run(grouping_record(made), tables, None, made)
+
+
+def _explained(facts: Facts, failure: Infeasible, clock: Clock) -> Infeasible:
+    """The failure with its reasons and cures; a grouping that explains itself, or whose first model holds, as it is."""
+    clock("finding out why it cannot be solved")
+    found = diagnose(facts, load_model(facts.loaded.scenario.model[0]), failure)
+    return found if found.cures or not is_grouping(facts.loaded.scenario) else failure
 
 
 def run_of(plan: Plan) -> Run:

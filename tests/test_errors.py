@@ -72,9 +72,14 @@ def test_a_failure_prints_one_json_object() -> None:
     }
 
 
+def test_a_cure_that_a_shell_would_read_otherwise_stands_in_quotes() -> None:
+    cure = Cure("rules.growth_floor.rate", "6%", "{2019-20: 2%, 2020-21: 3%}", verified=True)
+    assert "--set 'rules.growth_floor.rate={2019-20: 2%, 2020-21: 3%}'" in str(cure)
+
+
 def test_a_cure_reads_as_a_flag_ready_to_paste() -> None:
     cure = Cure("rules.growth_floor.rate", "6%", "2%", verified=True)
-    assert "--set 'rules.growth_floor.rate=2%'" in str(cure)
+    assert "--set rules.growth_floor.rate=2% " in str(cure)
     assert "tried: it solves" in str(cure)
     fault = Infeasible("floors exceed the pot", cures=(cure,))
     assert str(fault).startswith("floors exceed the pot\nWhat would make it solvable, one change at a time:\n  --set")

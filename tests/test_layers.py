@@ -43,7 +43,7 @@ solve.certificate solve.highs solve.blocks
 solve.single solve.kernels
 solve.chains
 solve.leximin
-solve.integer
+solve.integer solve.cases
 solve.decompose
 solve.method
 solve.stages
@@ -61,6 +61,7 @@ verdict
 check_inputs
 check_plan check_rules
 check_bound
+diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures
 diagnose check
 effects.inequality effects.words effects.places
 effects

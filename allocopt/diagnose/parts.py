@@ -1,0 +1,134 @@
+"""The programme of a scenario rule by rule, and with one number changed: what every question of the diagnosis is
+asked of.
+
+Imports `plan` and below, and `levers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from allocopt.diagnose.levers import POT, Lever, Way, levers_of, moved
+from allocopt.errors import Infeasible, InputFault
+from allocopt.inputs import with_pot as inputs_with_pot
+from allocopt.model import Model, Rule
+from allocopt.plan import Facts, facts_of
+from allocopt.problem import build
+from allocopt.settings import RuleSetting
+from allocopt.solve.cases import joined, possible
+from allocopt.solve.compiled import Compiled, compile_problem
+from allocopt.units import MONEY
+
+Writer = Callable[[Facts, Model, Mapping[str, RuleSetting]], Compiled]
+"""Compiles the rules of a model that always hold and those that are set, without objectives."""
+
+PATIENCE = 30.0
+"""Seconds that one question may take."""
+
+
+def write_allocation(facts: Facts, model: Model, rules: Mapping[str, RuleSetting]) -> Compiled:
+    """The programme of an allocation model without objectives."""
+    return compile_problem(build(facts.situation, model, rules=rules, objectives=()))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A scenario's programme, taken apart: one compiled part for each rule that is on."""
+
+    facts: Facts
+    model: Model
+    write: Writer = write_allocation
+    cache: dict[tuple[str, str], Compiled | None] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Mapping[str, RuleSetting]:
+        """The rules that the scenario sets and the model has."""
+        own = {rule.name for rule in (*self.model.always, *self.model.rules)}
+        return {name: one for name, one in self.facts.loaded.scenario.rules.items() if name in own}
+
+    @property
+    def kept(self) -> tuple[Rule, ...]:
+        """The rules that always hold and those that are hard: never offered as a cure."""
+        return (*self.model.always, *(rule for rule in self.model.rules if rule.hard and rule.name in self.settings))
+
+    @property
+    def named(self) -> tuple[Rule, ...]:
+        """The other rules that are on, in the order of the model."""
+        return tuple(rule for rule in self.model.rules if not rule.hard and rule.name in self.settings)
+
+    def part(self, rule: Rule, setting: RuleSetting | None = None) -> Compiled | None:
+        """The programme of one rule alone; None when its numbers contradict themselves."""
+        chosen = setting or self.settings.get(rule.name, RuleSetting())
+        key = (rule.name, repr(chosen.parameters))
+        if key not in self.cache:
+            self.cache[key] = self._part(rule, chosen)
+        return self.cache[key]
+
+    def _part(self, rule: Rule, setting: RuleSetting) -> Compiled | None:
+        always = [one for one in self.model.always if one.name == rule.name]
+        alone = replace(self.model, always=always, rules=[] if always else [rule])
+        try:
+            return self.write(self.facts, alone, {rule.name: setting})
+        except (Infeasible, InputFault, ArithmeticError):
+            return None
+
+    def whole(self, rules: Sequence[Rule], changed: Mapping[str, RuleSetting] | None = None) -> Compiled | None:
+        """The kept rules and `rules` together, some with other settings; None when one contradicts itself."""
+        parts = [self.part(rule, (changed or {}).get(rule.name)) for rule in (*self.kept, *rules)]
+        known = [part for part in parts if part is not None]
+        return joined(known) if len(known) == len(parts) else None
+
+    def holds(self, names: Sequence[str]) -> bool | None:
+        """Whether the rules of these names can hold together with those that are kept."""
+        compiled = self.whole([rule for rule in self.named if rule.name in names])
+        return False if compiled is None else possible(compiled, time_limit=PATIENCE)
+
+    def programme(self, lever: Lever, value: float) -> Compiled | None:
+        """The whole programme with one number as `--set` would write it; None when it is refused."""
+        if lever.owner == POT:
+            return self._with_pot(lever, lever.write(value))
+        setting = self._moved(lever, value)
+        return None if setting is None else self.whole(self.named, {lever.owner: setting})
+
+    def accepts(self, lever: Lever, value: float) -> bool:
+        """Whether the scenario may say this value."""
+        return lever.owner == POT or self._moved(lever, value) is not None
+
+    def _moved(self, lever: Lever, value: float) -> RuleSetting | None:
+        setting, rule = self.settings[lever.owner], self.model.rule(lever.owner)
+        return moved(setting, rule, lever.path, lever.write(value))
+
+    def _with_pot(self, lever: Lever, text: str) -> Compiled | None:
+        try:
+            facts = with_pot(self.facts, lever.path[1:], MONEY.parse(text))
+        except InputFault:
+            return None
+        return Parts(facts, self.model, self.write).whole(self.named)
+
+    def levers(self, names: Sequence[str]) -> Iterator[Lever]:
+        """Every number of the rules of these names, and the pot."""
+        for rule in self.named:
+            if rule.name in names:
+                yield from levers_of(rule, self.settings[rule.name])
+        yield from _pot_levers(self.facts)
+
+
+def _pot_levers(facts: Facts) -> Iterator[Lever]:
+    value = facts.loaded.scenario.pot.value
+    amounts = (
+        {("value", year): amount for year, amount in value.items()} if isinstance(value, dict) else {("value",): value}
+    )
+    ways: tuple[Way, Way] = (1, -1)
+    for path, amount in amounts.items():
+        yield from (Lever(POT, path, amount, way, MONEY) for way in ways)
+
+
+def with_pot(facts: Facts, years: Sequence[str], amount: float) -> Facts:
+    """The facts with another pot (of `years`, or of every year when none is named), targets and spend following."""
+    scenario = facts.loaded.scenario
+    given = scenario.pot.value
+    value = {**given, **dict.fromkeys(years, amount)} if isinstance(given, dict) else amount
+    pot = scenario.pot.model_copy(update={"value": value})
+    changed = scenario.model_copy(update={"pot": pot})
+    return facts_of(replace(facts.loaded, scenario=changed), inputs_with_pot(facts.inputs, changed))

@@ -1,0 +1,136 @@
+"""The smallest step of a lever that makes a scenario solvable, each answer by solving.
+
+Where a trial fails, the solver's prices say how far the number must go before they prove nothing: a smaller change
+cannot do, so few trials are needed. Without prices (integers, rules that are not affine in the number) the interval
+is halved. Imports `solve.cases`, `levers` and `errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from allocopt.diagnose.levers import Lever
+from allocopt.errors import Stopped
+from allocopt.solve.cases import Unmet, possible, settled_at, unmet
+from allocopt.solve.compiled import Compiled
+
+LEAPS = 12
+"""Refutations in a row before the interval is narrowed instead."""
+HALVE_EVERY = 4
+"""Every fourth trial halves the interval, so that poor guesses cannot creep."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The least step that works; `least` when the step before it was shown to fail."""
+
+    number: int
+    least: bool
+
+
+@dataclass
+class Trials:
+    """The programme at the steps of one lever, each built and solved once."""
+
+    lever: Lever
+    programme: Callable[[float], Compiled | None]
+    """The programme with the lever at a value; None when the value or its numbers are refused."""
+    accepts: Callable[[float], bool]
+    """Whether the scenario accepts the value at all."""
+    time_limit: float
+    built: dict[int, Compiled | None] = field(default_factory=dict)
+    misses: dict[int, Unmet | None] = field(default_factory=dict)
+    answers: dict[int, bool | None] = field(default_factory=dict)
+
+    def at(self, number: int) -> Compiled | None:
+        """The programme at a step."""
+        if number not in self.built:
+            self.built[number] = self.programme(self.lever.at(number))
+        return self.built[number]
+
+    def works(self, number: int) -> bool | None:
+        """Whether the programme can be obeyed at a step; None when that could not be said in time."""
+        if number not in self.answers:
+            self.answers[number] = self._works(number)
+        return self.answers[number]
+
+    def _works(self, number: int) -> bool | None:
+        compiled = self.at(number)
+        if compiled is None:
+            return False
+        missed = self._missed(number)
+        if not compiled.integer.any() or (missed is not None and missed.answer is False):
+            return None if missed is None else missed.answer
+        return possible(compiled, time_limit=self.time_limit)
+
+    def _missed(self, number: int) -> Unmet | None:
+        if number not in self.misses:
+            compiled = self.at(number)
+            try:
+                self.misses[number] = None if compiled is None else unmet(compiled, time_limit=self.time_limit)
+            except Stopped:
+                self.misses[number] = None
+        return self.misses[number]
+
+    def least_possible(self, number: int, far: int) -> int | None:
+        """The step before which, by the prices that refute step `number`, nothing works; None when they say nothing."""
+        near, other, missed = self.at(number), self.at(far), self._missed(number)
+        if near is None or other is None or missed is None:
+            return None
+        way = settled_at(near, other, missed.prices)
+        if way is None:
+            return None
+        start, end = self.lever.at(number), self.lever.at(far)
+        return self.lever.beyond(start + way * (end - start))
+
+
+def smallest(trials: Trials) -> Found | None:
+    """The least step that makes the programme possible; None when none was found.
+
+    First by the prices alone, each of which shows that nothing smaller works; then, where they fall short, between a
+    step that fails and one that works. The second part takes it that what works keeps working when it is moved on, as
+    for every limit.
+    """
+    low, high = _by_prices(trials)
+    if high is None:
+        high = _farthest(trials)
+    if high is None:
+        return None
+    turn = 0
+    while high - low > 1:
+        turn += 1
+        guess = trials.least_possible(low, high) if turn % HALVE_EVERY else None
+        middle = (low + high) // 2 if guess is None else min(max(guess, low + 1), high - 1)
+        low, high = (low, middle) if trials.works(middle) else (middle, high)
+    return Found(high, least=low == 0 or trials.works(low) is False)
+
+
+def _by_prices(trials: Trials) -> tuple[int, int | None]:
+    """The last step that failed and the first that worked, going from refutation to refutation."""
+    low, far = 0, _accepted(trials)
+    for _ in range(LEAPS):
+        guess = trials.least_possible(low, far)
+        if guess is None or not low < guess <= far:
+            return low, None
+        if trials.works(guess):
+            return low, guess
+        low = guess
+    return low, None
+
+
+def _farthest(trials: Trials) -> int | None:
+    """The farthest step, if it works."""
+    high = _accepted(trials)
+    return high if high and trials.works(high) else None
+
+
+def _accepted(trials: Trials) -> int:
+    """The farthest step whose value the scenario accepts."""
+    low, high, lever = 0, trials.lever.farthest, trials.lever
+    if high == 0 or trials.accepts(lever.at(high)):
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if trials.accepts(lever.at(middle)) else (low, middle)
+    return low

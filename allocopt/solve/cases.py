@@ -1,0 +1,216 @@
+"""Programmes put together rule by rule, to ask which rules and numbers can hold together.
+
+A part is the compiled programme of one rule alone (with the definitions it makes); parts are joined by the names of
+their columns. `unmet` says by how much rows must be missed, with row prices that prove it: by weak duality
+
+    sum_i (y_i > 0 ? y_i L_i : y_i U_i) + sum_j min over [l_j, u_j] of (-A'y)_j x_j  >  0
+
+shows that no point obeys the rows. `settled_at` reads from the same prices how far a number must move before they
+prove nothing. Imports `compiled`, `certificate`, `highs` and `errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from allocopt.errors import Infeasible, Stopped
+from allocopt.problem import Array
+from allocopt.solve.certificate import dual_bound
+from allocopt.solve.compiled import Compiled
+from allocopt.solve.highs import minimise
+
+A_POUND = 1e-6
+"""GBP million: rows that can be met to the pound can be met."""
+LARGE = 20_000
+"""Rows from which an interior method is quicker than the simplex method (measured on paths over years)."""
+
+
+@dataclass(frozen=True)
+class Unmet:
+    """How far a programme is from having a point: the least sum of misses and row prices (m,) that prove one."""
+
+    missed: float
+    prices: Array
+    proven: float
+    """What the prices prove to be missing; above zero, no point obeys every row."""
+
+    @property
+    def answer(self) -> bool | None:
+        """Whether a point obeys every row to the pound; None when that is not known."""
+        if self.proven > A_POUND:
+            return False
+        return True if self.missed <= 2 * A_POUND else None
+
+
+def joined(parts: Sequence[Compiled]) -> Compiled:
+    """One programme with the rows of all parts, columns of the same name shared, no objective.
+
+    A column that two parts bound differently keeps the tighter bounds.
+    """
+    place: dict[tuple[str, tuple[str, ...]], int] = {}
+    for part in parts:
+        for column in part.columns:
+            place.setdefault(column, len(place))
+    lower, upper = np.full(len(place), -np.inf), np.full(len(place), np.inf)
+    integer = np.zeros(len(place), dtype=bool)
+    matrices = []
+    for part in parts:
+        to = np.array([place[column] for column in part.columns], dtype=np.intp)
+        lower[to], upper[to] = np.maximum(lower[to], part.column_lower), np.minimum(upper[to], part.column_upper)
+        integer[to] |= part.integer
+        matrices.append(_moved(part.matrix, to, len(place)))
+    return Compiled(
+        matrix=sp.csr_array(sp.vstack(matrices, format="csr")),
+        row_lower=np.concatenate([part.row_lower for part in parts]),
+        row_upper=np.concatenate([part.row_upper for part in parts]),
+        column_lower=lower,
+        column_upper=upper,
+        integer=integer,
+        costs=np.zeros((0, len(place))),
+        offsets=np.zeros(0),
+        sense=(),
+        rows=tuple(row for part in parts for row in part.rows),
+        columns=tuple(place),
+    )
+
+
+def _moved(matrix: sp.csr_array, to: npt.NDArray[np.intp], width: int) -> sp.csr_array:
+    """The same rows with column j at to[j]."""
+    moved = sp.csr_array((matrix.data, to[matrix.indices], matrix.indptr), shape=(matrix.shape[0], width))
+    moved.sort_indices()
+    return moved
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the rows with a single column allow each column (n,), and which row says so (-1: none, the column's
+    bounds).
+    """
+
+    lower: Array
+    upper: Array
+    lower_row: npt.NDArray[np.intp]
+    upper_row: npt.NDArray[np.intp]
+
+
+def limits(compiled: Compiled) -> Limits:
+    """The tightest limits that single-column rows set, column by column."""
+    lower, upper = compiled.column_lower.copy(), compiled.column_upper.copy()
+    lower_row, upper_row = (np.full(len(lower), -1, dtype=np.intp) for _ in range(2))
+    rows = np.flatnonzero(np.diff(compiled.matrix.indptr) == 1)
+    at = compiled.matrix.indptr[rows]
+    columns, sizes = compiled.matrix.indices[at], compiled.matrix.data[at]
+    ends = np.sort(np.stack([compiled.row_lower[rows] / sizes, compiled.row_upper[rows] / sizes]), axis=0)
+    for row, column, least, most in zip(rows, columns, ends[0], ends[1], strict=True):
+        if least > lower[column]:
+            lower[column], lower_row[column] = least, row
+        if most < upper[column]:
+            upper[column], upper_row[column] = most, row
+    return Limits(lower, upper, lower_row, upper_row)
+
+
+def unmet(compiled: Compiled, *, time_limit: float) -> Unmet:
+    """The least sum by which rows must be missed (integers relaxed). Raises Stopped when the solver found nothing.
+
+    A place whose floor is above its ceiling is found by looking; else only rows that tie several columns may be
+    missed, and all rows where that is not enough.
+    """
+    crossed = _crossed(compiled)
+    if crossed is not None:
+        return crossed
+    several = np.flatnonzero(np.diff(compiled.matrix.indptr) > 2)
+    try:
+        return _elastic(compiled, several, time_limit)
+    except Infeasible:
+        return _elastic(compiled, np.arange(compiled.matrix.shape[0]), time_limit)
+
+
+def _crossed(compiled: Compiled) -> Unmet | None:
+    """The column whose limits lie farthest on the wrong sides of each other."""
+    found = limits(compiled)
+    apart = np.nan_to_num(found.lower - found.upper, nan=0.0)
+    if not len(apart) or (worst := int(apart.argmax())) < 0 or apart[worst] <= A_POUND:
+        return None
+    prices = np.zeros(compiled.matrix.shape[0])
+    for row, sign in ((found.lower_row[worst], 1.0), (found.upper_row[worst], -1.0)):
+        if row >= 0:
+            prices[row] = sign / compiled.matrix[[row]].data[0]
+    return Unmet(float(apart[worst]), prices, refuted(compiled, prices))
+
+
+def _elastic(compiled: Compiled, rows: npt.NDArray[np.intp], time_limit: float) -> Unmet:
+    count, width = compiled.matrix.shape
+    slack = sp.csr_array((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(count, len(rows)))
+    extra = 2 * len(rows)
+    wide = replace(
+        compiled,
+        matrix=sp.csr_array(sp.hstack([compiled.matrix, slack, -slack], format="csr")),
+        column_lower=np.concatenate([compiled.column_lower, np.zeros(extra)]),
+        column_upper=np.concatenate([compiled.column_upper, np.full(extra, np.inf)]),
+        integer=np.zeros(width + extra, dtype=bool),
+    )
+    cost = np.concatenate([np.zeros(width), np.ones(extra)])
+    interior = (("solver", "ipm"), ("run_crossover", "off")) if count > LARGE else ()
+    point = minimise(wide, cost, time_limit=time_limit, options=interior)
+    return Unmet(float(cost @ point.values), point.prices, refuted(compiled, point.prices))
+
+
+def refuted(compiled: Compiled, prices: Array) -> float:
+    """How much the row prices prove to be missing: above zero, no point obeys every row."""
+    return dual_bound(compiled, np.zeros(compiled.matrix.shape[1]), prices)
+
+
+def possible(compiled: Compiled, *, time_limit: float) -> bool | None:
+    """Whether any point obeys every row; None when that could not be said within `time_limit` seconds."""
+    try:
+        if not compiled.integer.any():
+            return unmet(compiled, time_limit=time_limit).answer
+        minimise(compiled, np.zeros(compiled.matrix.shape[1]), time_limit=time_limit)
+    except Infeasible:
+        return False
+    except Stopped:
+        return None
+    return True
+
+
+def settled_at(near: Compiled, far: Compiled, prices: Array) -> float | None:
+    """How far from `near` (0) to `far` (1) a programme must go before `prices` prove nothing.
+
+    None when they prove nothing at `near`, or still refute `far`, or the two programmes have other rows.
+
+    Between the two every number is taken on the straight line, so this is exact where the rows are affine in the
+    number that changes, and a guess elsewhere.
+    """
+    if near.rows != far.rows or near.columns != far.columns:
+        return None
+    ends = [(one, -(one.matrix.T @ prices)) for one in (near, far)]
+    (one, slope), (other, other_slope) = ends
+
+    def missing(way: float) -> float:
+        def between(a: Array, b: Array) -> Array:
+            with np.errstate(invalid="ignore"):
+                return np.where(a == b, a, (1 - way) * a + way * b)
+
+        rows = _least(prices, between(one.row_lower, other.row_lower), between(one.row_upper, other.row_upper))
+        bounds = between(one.column_lower, other.column_lower), between(one.column_upper, other.column_upper)
+        return rows + _least(between(slope, other_slope), *bounds)
+
+    return _root(missing) if missing(1.0) <= A_POUND < missing(0.0) else None
+
+
+def _root(missing: Callable[[float], float]) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if missing(middle) > 0 else (low, middle)
+    return high
+
+
+def _least(slope: Array, lower: Array, upper: Array) -> float:
+    used = slope != 0
+    return float(np.sum(slope[used] * np.where(slope > 0, lower, upper)[used]))
