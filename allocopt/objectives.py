@@ -2,7 +2,7 @@
 
 In every objective `m` is one year's view. `m.positive_part(name, {p: e_p}, most)` gives variables
 y_p >= max(0, e_p), where `most` bounds them from above so that every bound can be proved by weak duality.
-Imports `model` alone.
+Imports `model` and `settings_stress` alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from allocopt.model import objective
+from allocopt.settings_stress import Share, Spread, StrictShare
 
 
 @objective(
@@ -99,3 +100,49 @@ def common_speed(views: Sequence[Any]) -> Any:
             ahead = m.allocation[p] >= line if opening <= 0 else m.allocation[p] <= line
             m.require("common_speed_level_definition", p, ahead)
     return speed
+
+
+@objective(
+    unit="GBP m",
+    equation="max_S sum_p max(0, s_p (1 + [p in S] e) - x_p), |S| <= floor(share n)",
+    source="Budgeted uncertainty (Bertsimas and Sim, Operations Research 2004): only so many places go wrong at once",
+    needs_spend=True,
+)
+def worst_deficit(m: Any, *, deviation: Spread = 0.1, share: Share = 0.05) -> Any:
+    """Gross deficit when the worst `share` of places each spend `deviation` more than expected.
+
+    By duality the worst case is min over t >= 0 of sum_p w_p + floor(share n) t, w_p >= s_p - x_p,
+    w_p + t >= (1 + e) s_p - x_p, w_p >= 0.
+    """
+    number = int(share * len(m.places) + 1e-9)
+    largest = max(m.spend.values(), default=0.0) * (1 + deviation)
+    price = m.variable(f"worst_price_{m.year}", least=0.0, most=largest)
+    worst = m.positive_part(
+        "worst",
+        {p: m.spend[p] - m.allocation[p] for p in m.places},
+        {p: (1 + deviation) * m.spend[p] for p in m.places},
+    )
+    for p in m.places:
+        m.require(
+            f"worst_price_{m.year}_definition", p, worst[p] + price >= (1 + deviation) * m.spend[p] - m.allocation[p]
+        )
+    return sum(worst.values()) + number * price
+
+
+@objective(
+    unit="GBP m",
+    equation="min_t t + sum_k max(0, sum_p max(0, s_pk - x_p) - t) / ((1 - level) K)",
+    source="Conditional value at risk over K draws of spend (Rockafellar and Uryasev, Journal of Risk 2000)",
+    needs_spend=True,
+)
+def tail_deficit(m: Any, *, level: StrictShare = 0.9) -> Any:
+    """Mean gross deficit of the worst draws of spend: those beyond `level`."""
+    totals = []
+    for number, spend in enumerate(m.spend_draws, start=1):
+        part = m.positive_part(f"deficit_{number}", {p: spend[p] - m.allocation[p] for p in m.places}, spend)
+        totals.append(sum(part.values()))
+    most = [sum(spend.values()) for spend in m.spend_draws]
+    threshold = m.variable(f"tail_threshold_{m.year}", least=0.0, most=max(most))
+    excess = {str(k): total - threshold for k, total in enumerate(totals, start=1)}
+    beyond = m.positive_part("tail_excess", excess, {str(k): size for k, size in enumerate(most, start=1)})
+    return threshold + sum(beyond.values()) / ((1 - level) * len(totals))

@@ -25,6 +25,7 @@ from allocopt.solve.certificate import largest_violation
 from allocopt.solve.compiled import Compiled, compile_problem
 from allocopt.solve.stages import Stage, lexicographic
 from allocopt.spend import ExpectedSpend, expected_spend
+from allocopt.stress_inputs import StressInputs, read_stress, sampled_spend
 
 TOLERANCE = 1e-6
 """GBP million: a row may be missed by a pound before the plan is refused."""
@@ -39,6 +40,7 @@ class Facts:
     targets: Targets
     spend: ExpectedSpend | None
     situation: Situation
+    stress: StressInputs | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ def facts_of(loaded: Loaded, inputs: Inputs) -> Facts:
     spend = expected_spend(loaded.scenario, inputs, aims) if loaded.scenario.inputs.spend else None
     base = baseline(loaded.scenario, inputs, aims)
     inputs = replace(inputs, notes=(*inputs.notes, *pot_against_baseline(inputs, base)))
+    stress = read_stress(loaded, inputs, aims, spend.spend.to_numpy(dtype=float) if spend else None)
+    inputs = replace(inputs, files=(*inputs.files, *(stress.files if stress else ())))
     situation = Situation(
         places=tuple(inputs.places.index),
         years=inputs.years,
@@ -82,10 +86,11 @@ def facts_of(loaded: Loaded, inputs: Inputs) -> Facts:
         previous_population=previous_population(inputs),
         reserve=None if inputs.reserve is None else inputs.reserve.to_numpy(dtype=float),
         spend=spend.spend.to_numpy(dtype=float) if spend else None,
+        spend_draws=sampled_spend(stress),
         groups=groupings(inputs, aims),
     )
     check_needs(loaded, [load_model(name) for name in loaded.scenario.model], situation.groups)
-    return Facts(loaded, inputs, aims, spend, situation)
+    return Facts(loaded, inputs, aims, spend, situation, stress)
 
 
 def previous_population(inputs: Inputs) -> Array | None:

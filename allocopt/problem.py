@@ -48,6 +48,8 @@ class Situation:
     """(n, T) expected spend"""
     reserve: Array | None = None
     """(T,) money held back before anything is allocated; `pot` is what is left"""
+    spend_draws: Array | None = None
+    """(n, T, K) draws of spend, for objectives over draws; without them expected spend is the one draw"""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Columns that rules may name: column -> value per place"""
 
@@ -86,6 +88,7 @@ class YearView:
         self.previous_population = _optional(situation, situation.previous_population, step)
         self._first = previous is None
         self.spend = _optional(situation, situation.spend, step)
+        self.spend_draws = _draws(situation, step) or [self.spend]
         self.groups = {name: dict(zip(self.places, column, strict=True)) for name, column in situation.groups.items()}
         growth = self.pot / self.total_baseline
         self.uniform: dict[str, Any] = {p: growth * self.baseline[p] for p in self.places}
@@ -142,6 +145,13 @@ def by_place(situation: Situation, values: Array) -> dict[str, float]:
 
 def _optional(situation: Situation, values: Array | None, step: int) -> dict[str, float]:
     return {} if values is None else by_place(situation, values[:, step])
+
+
+def _draws(situation: Situation, step: int) -> list[dict[str, float]]:
+    """Each draw of a year's spend by place; [] where none was made."""
+    if situation.spend_draws is None:
+        return []
+    return [by_place(situation, draw) for draw in situation.spend_draws[:, step, :].T]
 
 
 @dataclass(frozen=True)

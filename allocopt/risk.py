@@ -136,6 +136,20 @@ def draws(model: RiskModel, of: Exposure, *, seed: int, first: int = 0, count: i
     return rows
 
 
+def paired_draws(model: RiskModel, of: Exposure, *, seed: int, first: int = 0, count: int = 1) -> tuple[Floats, Floats]:
+    """The same draws twice, as `draws` gives them: with the areas' shocks, and with a shock of each place's own.
+
+    Everything but the area part is one and the same luck, so the difference is correlation alone.
+    """
+    parts = draw_parts(model, of, seed=seed, first=first, count=count)
+    alone = {**parts, "area": _area_shock(model, of.independent(), seed, first, count)}
+    together, apart = added(parts), added(alone)
+    np.clip(together, -model.clip, model.clip, out=together)
+    np.clip(apart, -model.clip, model.clip, out=apart)
+    wide = (count, len(of.places))
+    return np.broadcast_to(together, wide), np.broadcast_to(apart, wide)
+
+
 def draw_parts(model: RiskModel, of: Exposure, *, seed: int, first: int = 0, count: int = 1) -> dict[str, Floats]:
     """The parts of d_p before the clip (`PARTS`), each draw x place, fractions; one row if it holds for all."""
     return {
@@ -144,6 +158,16 @@ def draw_parts(model: RiskModel, of: Exposure, *, seed: int, first: int = 0, cou
         "chance": _chance(model, of, seed, first, count),
         "gradient": _gradient(model, of),
         "shift": np.full((1, len(of.places)), model.national_shift),
+    }
+
+
+def yearly_parts(
+    model: RiskModel, of: Exposure, *, seed: int, year: int, first: int = 0, count: int = 1
+) -> dict[str, Floats]:
+    """The parts that are new in a later year (1 is the year after that of `draws`): the area's shock and chance."""
+    return {
+        "area": _area_shock(model, of, seed, first, count, stream=f"area:{year}"),
+        "chance": _chance(model, of, seed, first, count, stream=f"chance:{year}"),
     }
 
 
@@ -169,12 +193,12 @@ def chance_sd(population: Floats, *, kappa: float) -> Floats:
     return kappa / np.sqrt(population)
 
 
-def _area_shock(model: RiskModel, of: Exposure, seed: int, first: int, count: int) -> Floats:
+def _area_shock(model: RiskModel, of: Exposure, seed: int, first: int, count: int, stream: str = "area") -> Floats:
     if not model.area_sd:
         return np.zeros((1, len(of.places)))
     if of.area_keys is None or of.area_of is None:
         raise _not_read("area_sd")
-    shocks = streams.standard_normals(of.area_keys, seed=seed, stream="area", first=first, count=count)
+    shocks = streams.standard_normals(of.area_keys, seed=seed, stream=stream, first=first, count=count)
     return model.area_sd * shocks[:, of.area_of]
 
 
@@ -187,12 +211,12 @@ def _persistent(model: RiskModel, keys: Keys, seed: int, first: int, count: int)
     return effects
 
 
-def _chance(model: RiskModel, of: Exposure, seed: int, first: int, count: int) -> Floats:
+def _chance(model: RiskModel, of: Exposure, seed: int, first: int, count: int, stream: str = "chance") -> Floats:
     if not model.kappa:
         return np.zeros((1, len(of.places)))
     if of.population is None:
         raise _not_read("kappa")
-    luck = streams.standard_normals(of.keys, seed=seed, stream="chance", first=first, count=count)
+    luck = streams.standard_normals(of.keys, seed=seed, stream=stream, first=first, count=count)
     luck *= chance_sd(of.population, kappa=model.kappa)
     return luck
 

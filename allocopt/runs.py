@@ -32,6 +32,7 @@ from allocopt.plan import Facts, Plan, gather, make_plan
 from allocopt.record import record
 from allocopt.scenario import Loaded, load
 from allocopt.solve.stages import Stage
+from allocopt.stress.tables import Decided, paid, stress_of
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def run_loaded(
         found = _allocation_run(facts, clock) if not is_grouping(loaded.scenario) else _grouping_run(facts, clock)
     except Infeasible as failure:
         raise _explained(facts, failure, clock) from failure
+    found = with_stress(found, tell=clock)
     if out is None:
         return found
     clock("writing the run folder")
@@ -172,6 +174,25 @@ def run_of(plan: Plan) -> Run:
     return Run(
         said, {"allocations": plan.table, "effects": tidy(tables), "places": places_table(plan.facts)}, None, plan
     )
+
+
+def with_stress(found: Run, *, tell: Callable[[str], None]) -> Run:
+    """The run with its stress tables, where its scenario has a `stress:` block."""
+    stressed = stress_of(_decided(found), tell=tell)
+    if stressed is None:
+        return found
+    warnings = [*found.record["warnings"], *stressed.warnings]
+    said = {**found.record, "warnings": warnings, "stress": stressed.record}
+    return replace(found, record=said, tables={**found.tables, **stressed.tables})
+
+
+def _decided(found: Run) -> Decided:
+    """What a stress holds fixed: the pounds of the allocation, or what each place brings to its consortium."""
+    if isinstance(found.plan, Consortia):
+        group = found.plan.groups.set_index("place")["group"].reindex(list(found.plan.facts.situation.places))
+        return Decided(found.plan.facts, found.plan.budget[:, None] / 1e6, group.fillna("").to_numpy(dtype="str"))
+    assert found.plan is not None
+    return Decided(found.plan.facts, paid(found.plan), None, found.plan)
 
 
 def groupings(facts: Facts) -> Sequence[str]:

@@ -2,31 +2,19 @@
 
 The attribute docs here are the manual's text and the JSON Schema that editors use. Quantities carry their units
 (`allocopt.units`); inside, money is GBP million, rates are fractions, distances km. Nothing here reads a file:
-`allocopt.scenario` does that and gives every value its mark. Imports `units` alone.
+`allocopt.scenario` does that and gives every value its mark. Imports `frozen`, `settings_stress` and `units`.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from allocopt.frozen import Frozen as Frozen  # noqa: PLC0414 - part of the shape of a scenario
+from allocopt.frozen import Sourced as Sourced  # noqa: PLC0414 - likewise
+from allocopt.settings_stress import Stress
 from allocopt.units import Money, Rate, Seconds, TableUnit
-
-
-class Frozen(BaseModel):
-    """Frozen, and any key that is not declared is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
-
-
-class Sourced(Frozen):
-    """A block that says where its numbers come from."""
-
-    source: str | None = None
-    """Where the numbers come from: printed by `show`, kept in run.json and in the assumptions log."""
-    why: str | None = None
-    """Why this choice was made."""
 
 
 def _as_value(given: Any) -> Any:
@@ -320,3 +308,5 @@ class Scenario(Frozen):
     grouping: Grouping | None = None
     report: Report = Report()
     solver: Solver = Solver()
+    stress: Stress | None = None
+    """Spend risk and stress tests of the plan; without it there is no stress.csv."""

@@ -16,6 +16,8 @@ SHELVES = """
 allocopt
 errors
 units
+frozen
+settings_stress
 settings
 shipped
 model
@@ -32,10 +34,12 @@ joins
 reading
 columns money places
 inputs
+returns
 hulls quantiles streams
 formula
 risk
 spend
+stress_inputs
 baseline required
 problem
 solve.compiled
@@ -66,6 +70,11 @@ diagnose check
 effects.inequality effects.words effects.places
 effects
 explain
+stress.bodies stress.estimates
+stress.simulate
+stress.treasury
+stress.shocks stress.years stress.reverse stress.pools stress.sizes stress.robust stress.monitoring
+stress.tables
 runs
 report.console
 report.grouping_text

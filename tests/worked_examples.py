@@ -12,7 +12,7 @@ A file is written as a scenario is, with its table inside:
       A      1000        £100m     £126m   £110m
     rules:
       growth_floor: {rate: 2%}
-    objectives: [shortfall_below_target, movement]
+    objectives: [shortfall_below_target, movement]      # or {name: {parameter: value}}
     expect:
       places: |                     # any money or percentage column of allocations.csv, without _gbp or _pct
         place  allocation  growth
@@ -53,6 +53,7 @@ EXACT = Solver(slack="0%", slack_at_least="£0")
 KEYS = {"shows", "model", "years", "pot", "reserve", "places", "rules", "objectives", "expect"}
 EXPECTED = {"places", "objectives", "headline", "binds", "fails"}
 COLUMNS = {"place", "year", "population", "previous_population", "baseline", "target", "spend", "region"}
+DRAWS = {"spend_1", "spend_2"}
 GROUPS = {"region"}
 
 
@@ -137,7 +138,7 @@ def as_worked(name: str, said: Mapping[str, Any]) -> Worked:
             reserve=np.full(len(years), MONEY.parse(said.get("reserve", "£0"))),
         ),
         rules={rule: _setting(name, model, rule, given, years) for rule, given in said.get("rules", {}).items()},
-        objectives=[ObjectiveSetting(name=one) for one in said["objectives"]],
+        objectives=[_objective(name, model, one) for one in said["objectives"]],
         expect=said["expect"],
     )
 
@@ -161,7 +162,7 @@ def quantity(cell: str) -> float:
 
 
 def _situation(name: str, years: tuple[str, ...], pot: list[float], table: pd.DataFrame) -> Situation:
-    _only(f"{name}, places", dict.fromkeys(table.columns), COLUMNS)
+    _only(f"{name}, places", dict.fromkeys(table.columns), COLUMNS | DRAWS)
     table = table if "year" in table else table.assign(year=years[0])
     places = tuple(sorted(set(table["place"])))
     read = {
@@ -185,6 +186,7 @@ def _situation(name: str, years: tuple[str, ...], pot: list[float], table: pd.Da
         population=read["population"],
         previous_population=read.get("previous_population"),
         spend=read.get("spend"),
+        spend_draws=np.stack([read[name] for name in sorted(DRAWS)], axis=2) if set(read) >= DRAWS else None,
         groups={name: tuple(first.loc[list(places), name]) for name in sorted(GROUPS & set(table.columns))},
     )
 
@@ -192,6 +194,14 @@ def _situation(name: str, years: tuple[str, ...], pot: list[float], table: pd.Da
 def _by_year(table: pd.DataFrame, column: str, places: tuple[str, ...], years: tuple[str, ...]) -> np.ndarray:
     cells = table.set_index(["place", "year"])[column]
     return np.array([[np.nan if cells[p, year] == "-" else quantity(cells[p, year]) for year in years] for p in places])
+
+
+def _objective(name: str, model: Model, given: str | Mapping[str, Any]) -> ObjectiveSetting:
+    """An objective by its name, or {name: {parameter: value}}."""
+    ((aim, said),) = [(given, {})] if isinstance(given, str) else given.items()
+    parameters = model.objective(aim).parameters
+    _only(f"{name}, {aim}", said, set(parameters))
+    return ObjectiveSetting(name=aim, parameters={key: parameters[key].read(value) for key, value in said.items()})
 
 
 def _setting(name: str, model: Model, rule: str, given: Mapping[str, Any], years: Sequence[str]) -> RuleSetting:
