@@ -21,6 +21,7 @@ import pandas as pd
 from allocopt.check_bound import (
     Recompiled,
     check_bounds,
+    check_levels,
     check_objectives_recompiled,
     check_recompiled,
     check_rule_recompiled,
@@ -29,9 +30,10 @@ from allocopt.check_bound import (
     recall,
     recompile,
 )
+from allocopt.check_decided import Decided
 from allocopt.check_inputs import Plain, check_files, check_hash, find_tables, known, read_timing
 from allocopt.check_plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
-from allocopt.check_rules import SECOND, Decided, check_objectives, check_rule, said_of
+from allocopt.check_rules import SECOND, check_objectives, check_rule, said_of
 from allocopt.errors import InputFault, Problem
 from allocopt.model import load_model
 from allocopt.verdict import POUND, Check, Verdict, compared, guarded
@@ -164,6 +166,7 @@ def _against_inputs(
     yield from guarded("objectives", lambda: check_objectives(decided, record))
     yield from guarded("objectives", lambda: check_objectives_recompiled(of, decided, record))
     yield from guarded("recompiled programme", lambda: check_recompiled(of, decided, record))
+    yield from guarded("levels", lambda: check_levels(of, decided, folder / "certificate.npz"))
     yield from guarded("bounds", lambda: check_bounds(of, record, folder / "certificate.npz"))
 
 

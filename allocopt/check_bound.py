@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -23,8 +23,9 @@ import numpy as np
 import scipy.sparse as sp
 from pydantic import BaseModel
 
+from allocopt.check_decided import Decided, Limits
 from allocopt.check_inputs import Known, Plain
-from allocopt.check_rules import MEASURES, SECOND, Decided, Limits, limits, said_of
+from allocopt.check_rules import EXTREMES, MEASURES, SECOND, limits, said_of
 from allocopt.model import Model, load_model
 from allocopt.plan import Facts, gather
 from allocopt.problem import Problem, build
@@ -172,6 +173,8 @@ def _same_limits(of: Recompiled, decided: Decided, name: str, parameters: Plain)
     slack = dict(zip(of.compiled.row_names, MILLION * _row_slack(of.compiled, point), strict=True))
     for step, year in enumerate(decided.known.years):
         second = limits(name, decided, step, parameters)
+        if not second.row_by_row:
+            continue
         for row, one in zip(_row_names(name, decided, second, year), second.slack, strict=True):
             if row in slack or np.isfinite(one):
                 at.append(row)
@@ -181,6 +184,8 @@ def _same_limits(of: Recompiled, decided: Decided, name: str, parameters: Plain)
 
 
 def _row_names(name: str, decided: Decided, found: Limits, year: str) -> list[str]:
+    if found.groups is not None:
+        return [f"{name}[{one},{year}]" for one in found.groups]
     by_place = len(found.amount) == len(decided.known.places)
     return [f"{name}[{p},{year}]" for p in decided.known.places] if by_place else [f"{name}[{year}]"]
 
@@ -244,7 +249,7 @@ def check_objectives_recompiled(of: Recompiled, decided: Decided, record: Plain)
     """Final values of objectives without a second implementation, on the recompiled programme."""
     compiled, point = of.compiled, plan_point(of, decided)
     for number, said in enumerate(record["objectives"]):
-        if said["name"] in MEASURES:
+        if said["name"] in MEASURES or said["name"] in EXTREMES:
             continue
         found = compiled.sense[number] * float(compiled.costs[number] @ point + compiled.offsets[number])
         scale = MILLION if said["unit"] == "GBP m" else 1.0
@@ -280,7 +285,8 @@ def _bound(of: Recompiled, before: list[Plain], number: int, stage: Plain, array
         return Check(name, not stage["proven"], "no bound is stated, so none is re-proved")
     sense, offset = of.compiled.sense[number], float(of.compiled.offsets[number])
     rows, prices = _prices(of, before, stage["name"], arrays)
-    tried = [_dual(of, before, number, rows, prices), _dual(of, before, number, rows, 0.0 * prices)]
+    held = _with_levels(of, before, arrays)
+    tried = [_dual(held, before, number, rows, prices), _dual(held, before, number, rows, 0.0 * prices)]
     proved = max(tried) + offset
     short = sense * float(stage["bound"]) - proved
     scale, unit = (MILLION, "£") if stage["unit"] == "GBP m" else (1.0, stage["unit"])
@@ -305,9 +311,48 @@ def _prices(of: Recompiled, before: list[Plain], name: str, arrays: Mapping[str,
     return rows, prices
 
 
-def _dual(of: Recompiled, before: list[Plain], number: int, rows: Any, prices: Floats) -> float:
+def _with_levels(of: Recompiled, before: list[Plain], arrays: Mapping[str, Any]) -> Compiled:
+    """The programme in which every place keeps the level that an earlier stage settled below the worst place.
+
+    Row T_p z + x_p >= T_p becomes x_p >= T_p (1 - level_p), with the stage's slack and a penny at most.
+    """
+    compiled, slack = of.compiled, float(of.facts.loaded.scenario.solver.slack)
+    for one in before:
+        if f"{one['name']}.settled" not in arrays:
+            continue
+        level = np.asarray(arrays[f"{one['name']}.settled"], dtype=np.float64)
+        z = f"{one['name']}_level"
+        at = np.flatnonzero(compiled.row_component == f"{z}_definition")
+        body = compiled.matrix.tolil()
+        body[at, int(np.flatnonzero(compiled.column_component == z)[0])] = 0.0
+        lower = compiled.row_lower.copy()
+        target = compiled.row_lower[at]
+        kept = target * (1.0 - level - np.maximum(slack * level, 1e-9))
+        lower[at] = kept - np.minimum(1e-8, 5e-7 * target)
+        compiled = replace(compiled, matrix=sp.csr_array(body), row_lower=lower)
+    return compiled
+
+
+def check_levels(of: Recompiled, decided: Decided, certificate: Path) -> Iterator[Check]:
+    """Every place keeps the level that was settled for it, to the pound and the stage's slack."""
+    with np.load(certificate, allow_pickle=False) as kept:
+        levels = {name.removesuffix(".settled"): kept[name] for name in kept.files if name.endswith(".settled")}
+    slack = float(of.facts.loaded.scenario.solver.slack)
+    for name, level in levels.items():
+        rows = [
+            of.compiled.rows[row][1] for row in np.flatnonzero(of.compiled.row_component == f"{name}_level_definition")
+        ]
+        place = {code: number for number, code in enumerate(decided.known.places)}
+        spot = [(place[code], decided.known.years.index(year)) for code, year in rows]
+        target = np.array([decided.known.target[one] for one in spot])
+        given = np.array([decided.given[one] for one in spot])
+        missed = np.maximum(0.0, target * (1.0 - level - np.maximum(slack * level, 1e-9)) - given)
+        at = [f"{code} {year}" for code, year in rows]
+        yield measured(f"levels {name}", missed, at=at, what="shortfall against the level that was settled")
+
+
+def _dual(compiled: Compiled, before: list[Plain], number: int, rows: Any, prices: Floats) -> float:
     """The least cost that the prices prove, before the objective's constant; minus infinity when they prove none."""
-    compiled = of.compiled
     earlier = range(len(before))
     most = [
         compiled.sense[k] * float(one["cap"]) - float(compiled.offsets[k])

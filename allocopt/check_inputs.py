@@ -51,6 +51,18 @@ class Known:
     """(n,) people; NaN throughout when no column is named"""
     spend: Floats | None
     """(n, T)"""
+    previous: Floats
+    """(n,) people a year before the first year; NaN throughout when no column is named"""
+    reserve: Floats
+    """(T,) held back from what was announced"""
+    columns: Mapping[str, tuple[str, ...]]
+    """The places table, every cell text, in the order of `places`"""
+    roles: Plain
+    """Role of the places table -> column"""
+
+    def people(self, step: int) -> Floats:
+        """(n,) people of a year; the year before the first is -1."""
+        return self.previous if step < 0 else self.population
 
     @property
     def opening(self) -> Floats:
@@ -165,7 +177,9 @@ def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats 
     places = _places(scenario["inputs"]["places"], _table(tables, "places"))
     years = tuple(scenario["years"])
     value = scenario["pot"]["value"]
-    pot = np.array([1e6 * float(value[year] if isinstance(value, Mapping) else value) for year in years])
+    announced = np.array([1e6 * float(value[year] if isinstance(value, Mapping) else value) for year in years])
+    held = _held_back(scenario.get("rules", {}).get("reserve"), years, announced)
+    pot = announced - held
     target = np.stack([_target(scenario["formula"], places, one) for one in pot], axis=1)
     return Known(
         places=tuple(places.index),
@@ -174,9 +188,41 @@ def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats 
         pot=pot,
         baseline=_baseline(scenario["inputs"], places, tables, target[:, 0], float(pot[0])),
         target=target,
-        population=_population(scenario["inputs"]["places"], places),
+        population=_population(scenario["inputs"]["places"], places, "population"),
         spend=_spend(scenario["inputs"], places, tables, target, distance),
+        previous=_population(scenario["inputs"]["places"], places, "previous_population"),
+        reserve=held,
+        columns={str(name): tuple(places[name]) for name in places.columns},
+        roles=scenario["inputs"]["places"].get("columns", {}),
     )
+
+
+def _held_back(said: Plain | None, years: tuple[str, ...], announced: Floats) -> Floats:
+    """(T,) whole pounds that the rule `reserve` takes off the announced pot."""
+    share = said["share"] if said else 0.0
+    return np.rint(announced * [share[year] if isinstance(share, Mapping) else share for year in years])
+
+
+def group_of(known: Known, column: str) -> list[str]:
+    """The group of each place: a fifth or tenth of people, a role, or a column as it stands. Raises KeyError."""
+    if column == "imd_fifth":
+        cells = known.columns[known.roles["imd"]]
+        score = np.array([float(cell) if cell.strip() else np.nan for cell in cells])
+        return [one if one == "not known" else str(6 - int(one)) for one in _cut(known, score, 5)]
+    if column == "need_decile":
+        return _cut(known, known.target[:, 0] / known.population, 10)
+    return list(known.columns[known.roles.get(column, column)])
+
+
+def _cut(known: Known, score: Floats, parts: int) -> list[str]:
+    """Parts of equal population by ascending score, ties by code; a place goes where the middle of its people falls."""
+    order = sorted((row for row in range(len(score)) if not np.isnan(score[row])), key=lambda row: score[row])
+    people = known.population[order]
+    middle = np.round(parts * (np.cumsum(people) - people / 2) / people.sum(), 9)
+    found = ["not known"] * len(score)
+    for row, one in zip(order, np.minimum(np.floor(middle) + 1, parts), strict=True):
+        found[row] = str(int(one))
+    return found
 
 
 def _table(tables: Mapping[str, Path | None], which: str) -> pd.DataFrame:
@@ -206,8 +252,8 @@ def _names(said: Plain, places: pd.DataFrame) -> tuple[str, ...]:
     return tuple(map(str, places[column]))
 
 
-def _population(said: Plain, places: pd.DataFrame) -> Floats:
-    column = said.get("columns", {}).get("population")
+def _population(said: Plain, places: pd.DataFrame, role: str) -> Floats:
+    column = said.get("columns", {}).get(role)
     return np.full(len(places), np.nan) if column is None else _figures(places, column)
 
 

@@ -3,72 +3,20 @@
 A rule's function gives the amounts that it limits and the limits, computed exactly from the inputs; an allocation
 that was rounded to the pound may pass a limit by a pound. A rule or objective without a second implementation here is
 checked on the programme that is compiled again from the inputs (`check_bound`), and the words of its check say so.
-Imports `verdict` and `check_inputs`.
+Imports `verdict`, `check_inputs`, `check_decided` and `check_rounds`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from allocopt.check_inputs import Known, Plain
+from allocopt.check_decided import Decided, Limits, at_least, at_most, tapered_growth
+from allocopt.check_inputs import Plain
+from allocopt.check_rounds import ROUNDS
 from allocopt.verdict import POUND, Check, Floats, measured
-
-
-@dataclass(frozen=True)
-class Decided:
-    """A finished allocation with what is known of its places; money in pounds."""
-
-    known: Known
-    given: Floats
-    """(n, T) the allocations of allocations.csv"""
-
-    def prior(self, step: int) -> Floats:
-        """(n,) what each place had the year before: its baseline, then its allocation."""
-        return self.known.baseline if step == 0 else np.asarray(self.given[:, step - 1])
-
-    def carried(self, step: int) -> float:
-        """Pounds by which rounding has moved what a place had the year before."""
-        return 0.0 if step == 0 else POUND
-
-    def uniform(self, step: int) -> Floats:
-        """(n,) the pot in the proportions of the year before."""
-        prior = self.prior(step)
-        return np.asarray(prior * (self.known.pot[step] / prior.sum()))
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a rule limits in one year: lower <= amount <= upper, each (k,) pounds; k is n places, or 1 for the year."""
-
-    amount: Floats
-    lower: Floats
-    upper: Floats
-    tolerance: float = POUND
-
-    @property
-    def slack(self) -> Floats:
-        """(k,) pounds between the amount and the nearer of its limits, negative where it is missed."""
-        return np.minimum(self.amount - self.lower, self.upper - self.amount)
-
-
-def _at_least(of: Decided, step: int, limit: Floats, tolerance: float = POUND) -> Limits:
-    return Limits(of.given[:, step], limit, np.full_like(limit, np.inf), tolerance)
-
-
-def _at_most(of: Decided, step: int, limit: Floats, tolerance: float = POUND) -> Limits:
-    return Limits(of.given[:, step], np.full_like(limit, -np.inf), limit, tolerance)
-
-
-def _growth(of: Decided, step: int, rate: float, taper: Plain | None) -> Floats:
-    """(n,) the growth that a limit implies after its taper."""
-    if taper is None:
-        return np.full(len(of.known.places), rate)
-    points, end = [taper["from"], taper["to"]], taper.get("end", 0.0)
-    return np.asarray(np.interp(of.known.opening[:, step], points, [rate, end]))
 
 
 def budget(of: Decided, step: int) -> Limits:
@@ -79,14 +27,14 @@ def budget(of: Decided, step: int) -> Limits:
 
 def growth_floor(of: Decided, step: int, *, rate: float, taper: Plain | None = None) -> Limits:
     """Allocation of at least (1 + tapered rate) x the year before."""
-    factor = 1.0 + _growth(of, step, rate, taper)
-    return _at_least(of, step, factor * of.prior(step), POUND + of.carried(step) * float(factor.max()))
+    factor = 1.0 + tapered_growth(of, step, rate, taper)
+    return at_least(of, step, factor * of.prior(step), POUND + of.carried(step) * float(factor.max()))
 
 
 def growth_ceiling(of: Decided, step: int, *, rate: float, taper: Plain | None = None) -> Limits:
     """Allocation of at most (1 + tapered rate) x the year before."""
-    factor = 1.0 + _growth(of, step, rate, taper)
-    return _at_most(of, step, factor * of.prior(step), POUND + of.carried(step) * float(factor.max()))
+    factor = 1.0 + tapered_growth(of, step, rate, taper)
+    return at_most(of, step, factor * of.prior(step), POUND + of.carried(step) * float(factor.max()))
 
 
 def at_target(of: Decided, step: int) -> Limits:
@@ -97,17 +45,21 @@ def at_target(of: Decided, step: int) -> Limits:
 
 def dft_floor(of: Decided, step: int, *, rate: float) -> Limits:
     """Closing distance from target of at least `rate`."""
-    return _at_least(of, step, (1.0 + rate) * of.known.target[:, step])
+    return at_least(of, step, (1.0 + rate) * of.known.target[:, step])
 
 
 def no_further_under_target(of: Decided, step: int) -> Limits:
     """Closing over opening position where that is under target; at target or above where it is over."""
     position = np.clip(1.0 + of.known.opening[:, step], None, 1.0)
-    return _at_least(of, step, position * of.known.target[:, step])
+    return at_least(of, step, position * of.known.target[:, step])
 
 
 SECOND: Mapping[str, Callable[..., Limits]] = {
-    one.__name__: one for one in (budget, growth_floor, growth_ceiling, at_target, dft_floor, no_further_under_target)
+    **{
+        one.__name__: one
+        for one in (budget, growth_floor, growth_ceiling, at_target, dft_floor, no_further_under_target)
+    },
+    **ROUNDS,
 }
 """The rules that are written a second time, by name."""
 
@@ -136,11 +88,13 @@ def check_rule(name: str, of: Decided, parameters: Plain) -> Check:
         _label(of, year, spot, one) for year, one in zip(years, found, strict=True) for spot in range(len(one.amount))
     ]
     missed = np.concatenate([np.maximum(0.0, -one.slack) for one in found])
-    tolerance = np.concatenate([np.full(len(one.amount), one.tolerance) for one in found])
+    tolerance = np.concatenate([np.broadcast_to(one.tolerance, len(one.amount)) for one in found])
     return measured(f"rule {name}", missed, at=at, what="limits computed exactly from the inputs", tolerance=tolerance)
 
 
 def _label(of: Decided, year: str, spot: int, found: Limits) -> str:
+    if found.groups is not None:
+        return f"{found.groups[spot]} {year}"
     return f"{of.known.places[spot]} {year}" if len(found.amount) == len(of.known.places) else year
 
 
@@ -156,13 +110,19 @@ def shortfall_below_target(of: Decided, step: int) -> Floats:
     return np.maximum(0.0, of.known.target[:, step] - of.given[:, step])
 
 
+def need_weighted_shortfall(of: Decided, step: int) -> Floats:
+    """(n,) pounds below target, weighted by need per head over its average."""
+    people, target = of.known.people(step), of.known.target[:, step]
+    return np.asarray(shortfall_below_target(of, step) * (target / people) / (target.sum() / people.sum()))
+
+
 def movement(of: Decided, step: int) -> Floats:
     """(n,) half the distance between allocation and uniform growth, pounds."""
     return np.asarray(0.5 * np.abs(of.given[:, step] - of.uniform(step)))
 
 
 MEASURES: Mapping[str, Callable[[Decided, int], Floats]] = {
-    one.__name__: one for one in (gross_deficit, shortfall_below_target, movement)
+    one.__name__: one for one in (gross_deficit, shortfall_below_target, need_weighted_shortfall, movement)
 }
 """The objectives that are written a second time, by name."""
 
@@ -179,3 +139,40 @@ def check_objectives(of: Decided, record: Plain) -> Iterator[Check]:
         what = f"£{found:,.0f} in the table against the final value in run.json"
         growing = name == "movement" and len(of.known.years) > 1
         yield measured(f"objective {name}", missed, at=["the plan"], what=what, tolerance=rounded * (1 + growing))
+    yield from _extremes(of, record)
+
+
+def worst_shortfall(of: Decided) -> tuple[float, float]:
+    """The largest shortfall as a share of target over all places and years, and what rounding may have done to it."""
+    short = (of.known.target - of.given) / of.known.target
+    return max(0.0, float(short.max())), float((POUND / of.known.target).max())
+
+
+def common_speed(of: Decided) -> tuple[float, float]:
+    """The least part of its opening distance that any place closes a year, and what rounding may have done to it."""
+    opening = of.known.opening
+    distance, left = of.known.target * opening, of.given - of.known.target
+    far = np.abs(distance) >= 1.0
+    years = np.broadcast_to(np.arange(1, opening.shape[1] + 1), opening.shape)[far]
+    closed = (1.0 - left[far] / distance[far]) / years
+    worst = int(np.argmin(closed))
+    most = 1.0 / opening.shape[1]
+    return min(most, float(closed[worst])), float((POUND / np.abs(distance[far])).max())
+
+
+EXTREMES: Mapping[str, Callable[[Decided], tuple[float, float]]] = {
+    one.__name__: one for one in (worst_shortfall, common_speed)
+}
+"""The objectives that are one place's measure, not a sum: the value and the tolerance."""
+
+
+def _extremes(of: Decided, record: Plain) -> Iterator[Check]:
+    for said in record["objectives"]:
+        if said["name"] not in EXTREMES:
+            continue
+        found, tolerance = EXTREMES[said["name"]](of)
+        off = found - float(said["final_value"])
+        missed = np.array([max(0.0, off if said["name"] == "worst_shortfall" else -off)])
+        what = f"{found:.6f} in the table against the final value in run.json"
+        at, unit = ["the plan"], "as a fraction"
+        yield measured(f"objective {said['name']}", missed, at=at, what=what, tolerance=tolerance, unit=unit)

@@ -19,6 +19,7 @@ from allocopt import __version__
 from allocopt.ledger import SPEND_COLUMNS
 from allocopt.model import Rule
 from allocopt.plan import Facts, Plan
+from allocopt.solve.leximin import Levels
 from allocopt.solve.stages import Stage
 
 PACKAGES = ("highspy", "numpy", "pandas", "pyomo", "scipy")
@@ -101,6 +102,16 @@ def stage_record(stage: Stage) -> dict[str, Any]:
         "proven": stage.proven,
         "by": stage.by,
         "method": stage.method,
+        **({"levels": levels_record(stage.levels)} if stage.levels else {}),
+    }
+
+
+def levels_record(levels: Levels) -> dict[str, Any]:
+    """What was settled below the worst place; a row is a place in a year."""
+    return {
+        "common": [{"value": one.value, "bound": one.bound, "rows": one.rows} for one in levels.common],
+        "rows_at_their_own_limits": levels.own,
+        "complete": levels.complete,
     }
 
 

@@ -310,6 +310,8 @@ def write_certificate(path: Path, plan: Plan) -> None:
         used = np.flatnonzero(stage.prices)
         arrays[f"{stage.name}.rows"] = np.array([names[row].encode() for row in used], dtype=np.bytes_)
         arrays[f"{stage.name}.prices"] = stage.prices[used]
+        if stage.levels is not None:
+            arrays[f"{stage.name}.settled"] = stage.levels.settled
     np.savez_compressed(path, **arrays)
 
 

@@ -63,6 +63,8 @@ consortia
 consortia_record
 verdict
 check_inputs
+check_decided
+check_rounds
 check_plan check_rules
 check_bound
 diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures

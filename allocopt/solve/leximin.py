@@ -147,7 +147,7 @@ def _fixed(compiled: Compiled, rows: _Rows, level: Array, free: Flags) -> Compil
     keep = ~(gone[parts.row] & (parts.col == compiled.columns_of(LEVEL)[0]))
     matrix = sp.csr_array((parts.data[keep], (parts.row[keep], parts.col[keep])), shape=compiled.matrix.shape)
     lower = compiled.row_lower.copy()
-    lower[rows.at[~free]] = (rows.target * (1.0 - level) - PENNY)[~free]
+    lower[rows.at[~free]] = (rows.target * (1.0 - level) - np.minimum(PENNY, 5e-7 * rows.target))[~free]
     return replace(compiled, matrix=matrix, row_lower=lower)
 
 
