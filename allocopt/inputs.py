@@ -121,7 +121,7 @@ def _assemble(
         recorded_spend=recorded,
         lines=pd.Series(kept.table.lines, index=columns.index, name="line"),
         files=tuple(InputFile(table.file, table.sha256, len(table)) for table in reading.tables.values()),
-        notes=tuple(reading.notes),
+        notes=(*reading.notes, *_reserve_notes(scenario)),
     )
 
 
@@ -154,6 +154,14 @@ def with_pot(inputs: Inputs, scenario: Scenario) -> Inputs:
     """The same tables with the pot and the reserve of another scenario."""
     reserve = _reserve(scenario)
     return replace(inputs, pot=_pot(scenario) - reserve, reserve=None if inputs.reserve is None else reserve)
+
+
+def _reserve_notes(scenario: Scenario) -> tuple[str, ...]:
+    if "reserve" not in scenario.rules:
+        return ()
+    held, announced = _reserve(scenario), _pot(scenario)
+    parts = [f"{say_money(held[year])} of {say_money(announced[year])} in {year}" for year in scenario.years]
+    return (f"held back as a reserve before anything is allocated: {', '.join(parts)}",)
 
 
 def pot_against_baseline(inputs: Inputs, baseline: pd.Series) -> tuple[str, ...]:

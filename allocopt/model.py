@@ -210,13 +210,15 @@ class Rule(_Part):
     `index` says what the function is asked for: each place of each year ("places", called with m, p), each year
     ("year", called with m; it may return a map from key to row) or once for all years ("path", called with the views of
     all years); a grouping rule is asked for each pair of place and hub ("pairs", called with m, p, h), each hub
-    ("hubs", with m, h) or once ("grouping"). `relax` names the parameter whose change eases the rule, and the direction; `hard`
-    rules are never offered as a cure.
+    ("hubs", with m, h) or once ("grouping"). `relax` names the parameter whose change eases the rule, and the
+    direction; `hard` rules are never offered as a cure.
     """
 
     index: Index = "places"
     relax: tuple[str, Literal["up", "down"]] | None = None
     hard: bool = False
+    finds: str = field(default="", kw_only=True)
+    """The variable whose value run.json reports with the rule, such as the damping scale."""
 
 
 @dataclass(frozen=True)
@@ -243,11 +245,12 @@ def rule(
     relax: tuple[str, Literal["up", "down"]] | None = None,
     hard: bool = False,
     needs: tuple[Role, ...] = (),
+    finds: str = "",
 ) -> Callable[[Callable[..., Any]], Rule]:
     """Make a function a rule: its keyword-only arguments are the rule's parameters."""
 
     def declare(function: Callable[..., Any]) -> Rule:
-        return Rule(function, unit, equation, source, index, relax, hard, needs=needs)
+        return Rule(function, unit, equation, source, index, relax, hard, needs=needs, finds=finds)
 
     return declare
 

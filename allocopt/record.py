@@ -156,7 +156,7 @@ def _rule_record(plan: Plan, rule: Rule) -> dict[str, Any]:
     near = np.minimum(activity - compiled.row_lower[rows], compiled.row_upper[rows] - activity) <= BINDING
     binding = int(near.sum())
     setting = plan.programme.settings[rule.name]
-    said = said_parameters(rule, setting.parameters)
+    said, found = said_parameters(rule, setting.parameters), _found(plan, rule)
     return {
         "name": rule.name,
         "parameters": {
@@ -166,10 +166,25 @@ def _rule_record(plan: Plan, rule: Rule) -> dict[str, Any]:
         "rows": len(rows),
         "binding": binding,
         "price": None,
-        "words": f"{rule.name}{f' {said}' if said else ''}: binds in {binding:,} of {len(rows):,} rows",
+        "words": f"{rule.name}{f' {said}' if said else ''}: "
+        f"binds in {binding:,} of {len(rows):,} rows{_found_words(found)}",
+        **({"found": found} if found else {}),
         "source": setting.source or rule.source,
         "why": setting.why,
     }
+
+
+def _found(plan: Plan, rule: Rule) -> dict[str, float]:
+    """The shares that a rule leaves the pot to determine, by year: each lies between 0 and 1."""
+    compiled = plan.compiled
+    columns = [column for column, (name, _) in enumerate(compiled.columns) if rule.finds and name == rule.finds]
+    return {compiled.columns[column][1][-1]: float(plan.values[column]) for column in columns}
+
+
+def _found_words(found: Mapping[str, float]) -> str:
+    return "".join(
+        f"; scaling factor {value:.6f} in {year} (it must lie between 0 and 1)" for year, value in found.items()
+    )
 
 
 def said_parameters(rule: Rule, parameters: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from allocopt.consortia_record import comparison_of, effects_of, grouping_record
 from allocopt.diagnose import diagnose
 from allocopt.effects import check_groupings, effects_tables, offered, summary, tidy, warnings
 from allocopt.errors import Infeasible, InputFault, Problem
+from allocopt.limits import limits
 from allocopt.model import load_model
 from allocopt.plan import Facts, Plan, gather, make_plan
 from allocopt.record import record
@@ -171,9 +172,9 @@ def run_of(plan: Plan) -> Run:
     said["summary"] = summary(tables, modelled_spend=modelled)
     said["warnings"] += warnings(tables)
     said["titles"] = {name: table.attrs["title"] for name, table in tables.items()}
-    return Run(
-        said, {"allocations": plan.table, "effects": tidy(tables), "places": places_table(plan.facts)}, None, plan
-    )
+    found = {"allocations": plan.table, "effects": tidy(tables), "places": places_table(plan.facts)}
+    limited = limits(plan)
+    return Run(said, found if limited is None else found | {"limits": limited}, None, plan)
 
 
 def with_stress(found: Run, *, tell: Callable[[str], None]) -> Run:

@@ -58,6 +58,7 @@ grouping.solution
 ledger
 plan
 record
+limits
 check_grouping
 consortia
 consortia_record

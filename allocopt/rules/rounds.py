@@ -64,7 +64,8 @@ def linear_rule(m: Any, p: str, *, a: Rate | None = None, b: Rate | None = None)
     unit="GBP m",
     equation="x_p = (1 + F) b_p + s max(0, T_p - (1 + F) b_p)",
     source="Local government finance settlement 2011-12, floor damping: s = 1 - cost of the floor / gains above it",
-    hard=True,
+    relax=("rate", "down"),
+    finds="damping_scale",
 )
 def floor_damping(m: Any, *, rate: Rate) -> Any:
     """Every place gets its floor, growth of `rate`, and the same scaled part s of what its target is above the
@@ -79,8 +80,9 @@ def floor_damping(m: Any, *, rate: Rate) -> Any:
     unit="GBP m",
     equation="x_p = min(max(T_p, (1 + m) h_p), (1 + c) h_p) + k max(0, T_p - (1 + c) h_p)",
     source="Schools national funding formula: minimum funding guarantee paid for by scaling back gains above a cap",
-    hard=True,
+    relax=("floor", "down"),
     needs=("population", "previous_population"),
+    finds="gain_kept",
 )
 def capped_gains(m: Any, *, floor: Rate, cap: Rate) -> Any:
     """Target, but growth a head is at least `floor`, and only a common part k of growth a head above `cap` is kept."""
