@@ -152,6 +152,8 @@ def _grouping_run(facts: Facts, clock: Clock) -> Run:
     comparison = comparison_of(made)
     tables = {"groups": made.groups, "consortia": made.consortia, "comparison": comparison}
     tables |= {"effects": effects_of(made, comparison)}
+    money = pd.DataFrame({"budget_gbp": made.budget, "spend_gbp": made.spend}, index=facts.inputs.places.index)
+    tables["places"] = places_table(facts, money)
     if made.before is not None:
         tables["allocations"] = made.before.table
     return Run(grouping_record(made), tables, None, made)
@@ -212,12 +214,18 @@ def attributes(facts: Facts) -> pd.DataFrame:
     return pd.DataFrame(found, index=inputs.places.index)
 
 
-def places_table(facts: Facts) -> pd.DataFrame:
-    """What a report shows of each place beside its money: where it is and what it is grouped by (places.csv)."""
+def places_table(facts: Facts, money: pd.DataFrame | None = None) -> pd.DataFrame:
+    """What a report shows of each place: name, people, where it is and what it is grouped by (places.csv).
+
+    `money` (index place, whole pounds) is put beside it where no allocations table holds it.
+    """
     inputs, known = facts.inputs, attributes(facts)
     where = {role: inputs.role(role) for role in ("latitude", "longitude")}
-    found = {role: column for role, column in where.items() if column is not None}
-    return known.assign(**found).rename_axis("place").reset_index()
+    found = {"name": inputs.name, "population": inputs.population.iloc[:, -1], **dict(known)}
+    found |= {role: column for role, column in where.items() if column is not None}
+    if money is not None:
+        found |= dict(money)
+    return pd.DataFrame(found, index=known.index).rename_axis("place").reset_index()
 
 
 def write_run(found: Run, out: Path, clock: Clock, *, also: Sequence[Writer] = ()) -> Run:

@@ -124,18 +124,32 @@ def _plain(key: str, value: Any) -> str:
 
 
 def _checks(found: Material) -> Iterator[tuple[str, str]]:
-    allocations, headline = found.tables["allocations"], found.record["headline"]
-    total, pot = int(allocations["allocation_gbp"].sum()), int(headline["pot_gbp"])
-    yield "allocations add up to the pot", f"£{total:,} of £{pot:,}: {'exact' if total == pot else 'NOT EQUAL'}"
-    places = found.places.shape[0]
-    yield (
-        "every place has a row in every year",
-        f"{places:,} places x {len(found.years)} years = {len(allocations):,} rows",
-    )
+    if found.allocates:
+        yield from _sums(found)
+    if found.groups:
+        yield from _grouped(found)
     for one in found.record["objectives"]:
         proof = "proven" if one.get("proven") else "not proven within the asked gap"
         yield f"bound of {one['name']}", f"{proof}, gap {gap_words(one)}, by {one.get('by') or 'no method'}"
     yield "re-check without the solver", f"allocopt verify {found.name}"
+
+
+def _sums(found: Material) -> Iterator[tuple[str, str]]:
+    table = found.tables["allocations"]
+    for year, part in table.groupby(table["year"].astype(str), sort=False):
+        given, uniform = int(part["allocation_gbp"].sum()), int(part["uniform_gbp"].sum())
+        same = "equal" if given == uniform else "NOT EQUAL"
+        yield f"{year}: allocations and uniform growth share out the same money", f"£{given:,} and £{uniform:,}: {same}"
+    places, years = found.places.shape[0], len(found.years)
+    yield "every place has a row in every year", f"{places:,} places x {years} years = {len(table):,} rows"
+
+
+def _grouped(found: Material) -> Iterator[tuple[str, str]]:
+    groups, consortia = found.tables["groups"], found.tables["consortia"]
+    placed = int(groups["group"].notna().sum())
+    yield "every place belongs to one consortium", f"{placed:,} of {len(found.places):,} places"
+    gap = int((consortia["budget_gbp"] - consortia["spend_gbp"] - consortia["balance_gbp"]).abs().max())
+    yield "balance is budget less spend in every consortium", f"largest difference £{gap:,}"
 
 
 def provenance_section(found: Material) -> Section:

@@ -23,6 +23,7 @@ WIDTH = 680.0
 SCALE = WIDTH / ((EAST - WEST) * cos(radians(53.0)))
 """Units of the drawing a degree of latitude: an equirectangular map at 53 degrees north."""
 HEIGHT = (NORTH - SOUTH) * SCALE
+WHOLE = f"0 0 {WIDTH:.0f} {HEIGHT:.0f}"
 LONDON = (-0.53, 51.27, 0.35, 51.71)
 """West, south, east, north of the inset, which shows London at four times the scale."""
 INSET = (4.0, 4.0, 300.0)
@@ -51,6 +52,11 @@ class Hull:
     label: str
 
 
+KEY = tuple(
+    (f"{band[0].upper()}{band[1:]}", style)
+    for band, style in zip(BANDS, ("loss2", "loss1", "even", "gain1", "gain2"), strict=True)
+)
+"""What each style of mark means on a map of gains and losses."""
 STYLES = dict(zip(BANDS, ("loss2", "loss1", "even", "gain1", "gain2"), strict=True))
 """The style class of each band of change."""
 
@@ -63,15 +69,27 @@ def inside(places: pd.DataFrame) -> pd.Series:
 
 def draw(dots: Dots, hulls: Sequence[Hull], *, label: str) -> str:
     """The whole map as one SVG element; `label` is its text for those who do not see it."""
+    view = _view(dots)
     parts = [
-        f'<svg class="map" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" aria-label="{_attribute(label)}">',
+        f'<svg class="map" viewBox="{view}" role="img" aria-label="{_attribute(label)}">',
         f'<g class="land"><path d="{_outlines(WEST, NORTH, SCALE)}"/></g>',
         _hulls(hulls, WEST, NORTH, SCALE),
         _marks(dots, WEST, NORTH, SCALE, radius=2.0),
-        _inset(dots, hulls),
+        _inset(dots, hulls) if view == WHOLE else "",
         "</svg>",
     ]
     return "".join(parts)
+
+
+def _view(dots: Dots) -> str:
+    """All of England, or the part that holds the places where they fill less than half its height."""
+    x, y = _x(dots.longitude, WEST, SCALE), (NORTH - dots.latitude) * SCALE
+    height = 1.15 * max(float(np.ptp(y)), float(np.ptp(x)) * HEIGHT / WIDTH) + 20.0
+    if height > HEIGHT / 2:
+        return WHOLE
+    width = height * WIDTH / HEIGHT
+    left, top = float(x.min() + x.max() - width) / 2, float(y.min() + y.max() - height) / 2
+    return f"{left:.1f} {top:.1f} {width:.1f} {height:.1f}"
 
 
 def _attribute(text: str) -> str:
@@ -125,7 +143,8 @@ _RANK = {"even": 0, "loss1": 1, "gain1": 1, "loss2": 2, "gain2": 2}
 
 def _hulls(hulls: Sequence[Hull], west: float, north: float, scale: float) -> str:
     drawn = [
-        f'<path class="hull {one.style}" d="{_ring(one.corners, west, north, scale)}">'
+        f'<path class="hull {one.style}" data-words="{_attribute(one.label)}" '
+        f'd="{_ring(one.corners, west, north, scale)}">'
         f"<title>{_attribute(one.label)}</title></path>"
         for one in hulls
     ]

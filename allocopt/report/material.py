@@ -53,23 +53,36 @@ class Material:
     @property
     def years(self) -> tuple[str, ...]:
         """The years in order."""
-        return tuple(dict.fromkeys(self.tables["allocations"]["year"].astype(str)))
+        return tuple(map(str, self.record["scenario"]["years"]))
+
+    @property
+    def allocates(self) -> bool:
+        """Whether the run decided allocations."""
+        return "allocations" in self.tables
+
+    @property
+    def groups(self) -> bool:
+        """Whether the run decided a grouping."""
+        return "groups" in self.tables and "consortia" in self.tables
 
     @cached_property
     def places(self) -> pd.DataFrame:
-        """The last year's places (index place) with attributes, `against_uniform_gbp`, its percent and the band."""
-        found = self.tables["allocations"]
-        last = found[found["year"].astype(str) == self.years[-1]].set_index("place")
-        known = self.tables.get("places")
-        if known is not None:
-            known = known.set_index("place")
-            last = last.join(known[[name for name in known if name not in last]])
-        return measured(last)
+        """The last year's places (index place) with attributes, money and band, and their consortium if any."""
+        known = self.tables["places"].set_index("place") if "places" in self.tables else None
+        last = known if known is not None else pd.DataFrame(index=pd.Index([], name="place"))
+        if self.allocates:
+            found = self.tables["allocations"]
+            last = measured(found[found["year"].astype(str) == self.years[-1]].set_index("place"))
+            if known is not None:
+                last = last.join(known[[name for name in known if name not in last]])
+        if self.groups:
+            last = last.join(self.tables["groups"].set_index("place")[["group", "distance_km", "moved"]])
+        return last
 
     @property
     def has_spend(self) -> bool:
         """Whether the run has deficits and surpluses."""
-        return "deficit_gbp" in self.tables["allocations"]
+        return self.allocates and "deficit_gbp" in self.tables["allocations"]
 
     def wide(self, table: str) -> pd.DataFrame | None:
         """An effects table as people read it: a row a group, a column a measure, in the order of the run; or None."""

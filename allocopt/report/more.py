@@ -10,7 +10,7 @@ import pandas as pd
 from allocopt.report.material import Material
 from allocopt.report.parts import Section, grid_of_frame
 
-KNOWN = frozenset({"allocations", "effects", "places"})
+KNOWN = frozenset({"allocations", "effects", "places", "groups", "consortia", "comparison"})
 """Tables that other sections show."""
 ROWS = 200
 """A further table is cut to this many rows in the page; the workbook and the CSV hold them all."""

@@ -23,9 +23,11 @@ STEPS = 400
 """Points of a curve: every quarter of a per cent of people."""
 
 
-def distance_section(found: Material) -> Section:
-    """Distance from target before and after: the curve over people, and the bands."""
-    figures = (_curve(found), _bands(found))
+def distance_section(found: Material) -> Section | None:
+    """Distance from target before and after: the curve over people, and the bands; nothing without allocations."""
+    if not found.allocates:
+        return None
+    figures = (_curve(found), *_bands(found))
     beyond = found.wide("beyond")
     grids = () if beyond is None else (grid_of(f"Beyond 5, 10 and 20% of target{found.mark}", beyond, "position"),)
     words = (
@@ -77,9 +79,10 @@ def _curve(found: Material) -> Figure:
 _WHEN = ("opening", "closing")
 
 
-def _bands(found: Material) -> Figure:
+def _bands(found: Material) -> tuple[Figure, ...]:
     table = found.wide("dft_bands")
-    assert table is not None
+    if table is None:
+        return ()
     rows = table.drop(index="total")
     series = [
         Series(
@@ -97,7 +100,7 @@ def _bands(found: Material) -> Figure:
         f"{float(rows['closing_places'][inner]):,.0f} after; a place on a limit counts as inside."
     )
     alt = "Bars of the number of places in seven bands of distance from target, before and after."
-    return Figure(
+    figure = Figure(
         "dft-bands",
         "Places by band of distance from target",
         caption,
@@ -105,12 +108,13 @@ def _bands(found: Material) -> Figure:
         spec=spec,
         grid=grid_of("Places and people by band", table, "band"),
     )
+    return (figure,)
 
 
 def inequality_section(found: Material) -> Section | None:
     """Lorenz and concentration curves of pounds a head, with the indices the run states."""
     places = found.places
-    if not np.isfinite(places["population"].to_numpy(dtype=float)).all():
+    if not found.allocates or not np.isfinite(places["population"].to_numpy(dtype=float)).all():
         return None
     figures = [_lorenz(found), _concentration(found)]
     names = ("inequality_per_head", "inequality_to_target", "redistribution")

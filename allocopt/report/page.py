@@ -16,8 +16,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from allocopt import __version__
-from allocopt.effects.words import BANDS
-from allocopt.report import account, england, need, who
+from allocopt.report import account, need, pooling, who
 from allocopt.report.material import Material, material
 from allocopt.report.more import further_sections
 from allocopt.report.parts import Section
@@ -45,7 +44,8 @@ def sections(found: Material) -> list[Section]:
     """The sections in the order of the design; a section without material is left out."""
     every = [
         account.summary_section(found),
-        who.map_section(found),
+        pooling.map_section(found) if found.groups else who.map_section(found),
+        pooling.consortia_section(found),
         who.groups_section(found),
         need.distance_section(found),
         need.inequality_section(found),
@@ -74,7 +74,6 @@ def render(parts: Sequence[Section], *, title: str, kind: str, why: str | None, 
         modelled=modelled,
         version=__version__,
         attribution=account.ATTRIBUTION,
-        key=[(_key_words(band), england.STYLES[band]) for band in BANDS],
         charts=embedded(charts),
         data=embedded(data),
         draws=bool(charts),
@@ -84,10 +83,6 @@ def render(parts: Sequence[Section], *, title: str, kind: str, why: str | None, 
         plotly=asset("plotly-basic.min.js"),
     )
     return str(text)
-
-
-def _key_words(band: str) -> str:
-    return f"{band[0].upper()}{band[1:]}"
 
 
 def _sorted_by(parts: Sequence[Section]) -> int:

@@ -56,6 +56,8 @@ class Figure:
     svg: str | None = None
     grid: Grid | None = None
     modelled: bool = False
+    key: tuple[tuple[str, str], ...] = ()
+    """For a map: what each style of mark means."""
 
 
 @dataclass(frozen=True)

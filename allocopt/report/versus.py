@@ -30,6 +30,13 @@ LOOKS = (
     (BLACK, ".", "dashdot"),
     (SKY, "-", "longdash"),
 )
+KEY = (
+    ("Over 5% less", "loss2"),
+    ("0.1-5% less", "loss1"),
+    ("Within 0.1%", "even"),
+    ("0.1-5% more", "gain1"),
+    ("Over 5% more", "gain2"),
+)
 MOST = len(LOOKS)
 """Runs that one figure can tell apart."""
 
@@ -192,6 +199,8 @@ def differences(runs: Sequence[Material]) -> pd.DataFrame:
 
 
 def _map(runs: Sequence[Material], names: Sequence[str]) -> Section | None:
+    if not _allocate(runs):
+        return None
     places = differences(runs)
     if not {"latitude", "longitude"} <= set(places.columns):
         return None
@@ -214,7 +223,7 @@ def _map(runs: Sequence[Material], names: Sequence[str]) -> Section | None:
     title = f"{names[-1]} against {names[0]}, place by place"
     rows = tuple((name, int((band == at).sum())) for at, name in enumerate(BANDS))
     grid = Grid("Places by band", (Column("band"), Column("places", "count")), rows)
-    figure = Figure("map-england", title, caption, alt, svg=england.draw(dots, (), label=alt), grid=grid)
+    figure = Figure("map-england", title, caption, alt, svg=england.draw(dots, (), label=alt), grid=grid, key=KEY)
     return Section("map", "Map of the difference", figures=(figure,))
 
 
@@ -256,7 +265,9 @@ def _few(runs: Sequence[Material]) -> str:
     return f" (the first {MOST} runs are drawn, the table has all)" if len(runs) > MOST else ""
 
 
-def _distance(runs: Sequence[Material], names: Sequence[str]) -> Section:
+def _distance(runs: Sequence[Material], names: Sequence[str]) -> Section | None:
+    if not _allocate(runs):
+        return None
     spec: Spec = {}
     for found, name, (colour, _, dash) in zip(runs, names, LOOKS, strict=False):
         places = found.places.dropna(subset=["closing_dft_pct"])
@@ -326,7 +337,14 @@ def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return one != other and all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
 
 
-def _places(runs: Sequence[Material], names: Sequence[str]) -> Section:
+def _allocate(runs: Sequence[Material]) -> bool:
+    """Whether every run decided allocations, so that places can be compared."""
+    return all(found.allocates for found in runs)
+
+
+def _places(runs: Sequence[Material], names: Sequence[str]) -> Section | None:
+    if not _allocate(runs):
+        return None
     table = differences(runs)
     columns = ["population", "target_gbp", "first_gbp", "last_gbp", "difference_gbp", "difference_pct"]
     said = {"first_gbp": f"{names[0]}, £", "last_gbp": f"{names[-1]}, £", "difference_gbp": "difference, £"}

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from allocopt.effects.words import BANDS
-from allocopt.hulls import hull
 from allocopt.report import england
 from allocopt.report.charts import BLUE, GREY, ORANGE, Series, bars
 from allocopt.report.material import Material, group_words, grouping_words
@@ -49,7 +48,10 @@ PLACE_COLUMNS = (
     "growth_pct",
     "opening_dft_pct",
     "closing_dft_pct",
+    "budget_gbp",
+    "spend_gbp",
     "deficit_gbp",
+    "distance_km",
 )
 SHOWN = 20
 """Largest gains, and largest losses, that stand in the page for print and for readers without scripts."""
@@ -69,10 +71,10 @@ def map_section(found: Material) -> Section | None:
     there = england.inside(places)
     if not there.any():
         return Section("map", "Map", ("No place of this run lies on the map of England.",))
-    return Section("map", "Map", figures=(_map(found, places, there),))
+    return Section("map", "Map", figures=(_map(places, there),))
 
 
-def _map(found: Material, places: pd.DataFrame, there: pd.Series) -> Figure:
+def _map(places: pd.DataFrame, there: pd.Series) -> Figure:
     number = {code: at for at, code in enumerate(places.index)}
     drawn = places[there]
     dots = england.Dots(
@@ -88,37 +90,23 @@ def _map(found: Material, places: pd.DataFrame, there: pd.Series) -> Figure:
         if (~there).any()
         else ""
     )
-    hulls = _hulls(found)
-    around = " Outlines join the places of a consortium." if hulls else ""
     caption = (
         "Each mark is a place, coloured by its change against uniform growth: filled discs gain, open rings lose, "
-        f"grey is within 0.1%; darker is beyond 5%.{around}{left_out} "
+        f"grey is within 0.1%; darker is beyond 5%.{left_out} "
         "Point at a mark, or choose a place in the table of places, to read its figures."
     )
     alt = f"Map of England with {len(drawn):,} places by change against uniform growth: {said}."
     title = "Gain or loss of each place against uniform growth"
     bands = tuple((band, int(counts[band])) for band in BANDS)
     grid = Grid("Places by band", (Column("band"), Column("places", "count")), bands)
-    return Figure("map-england", title, caption, alt, svg=england.draw(dots, hulls, label=alt), grid=grid)
+    svg = england.draw(dots, (), label=alt)
+    return Figure("map-england", title, caption, alt, svg=svg, grid=grid, key=england.KEY)
 
 
-def _hulls(found: Material) -> list[england.Hull]:
-    groups, consortia = found.tables.get("groups"), found.tables.get("consortia")
-    if groups is None or consortia is None or "latitude" not in found.places:
-        return []
-    members = found.places[["longitude", "latitude"]].join(groups.set_index("place")["group"], how="inner").dropna()
-    money = consortia.set_index("group")["balance_gbp"]
-    return [_hull(str(name), part, int(money[name])) for name, part in members.groupby("group", sort=True)]
-
-
-def _hull(name: str, part: pd.DataFrame, balance: int) -> england.Hull:
-    words = f"{name}: {len(part):,} places, {'surplus' if balance >= 0 else 'deficit'} {pounds(abs(balance))}"
-    corners = hull(part[["longitude", "latitude"]].to_numpy(dtype=float))
-    return england.Hull(corners, "surplus" if balance >= 0 else "short", words)
-
-
-def groups_section(found: Material) -> Section:
+def groups_section(found: Material) -> Section | None:
     """Gains and losses by deprivation fifth, need decile and region, then every other grouping as a table."""
+    if not found.groupings:
+        return None
     tables = {name: found.wide(f"by_{name}") for name in found.groupings}
     drawn = [name for name, table in tables.items() if table is not None and (name in DRAWN or len(table) <= FEW)]
     figures = [_group_figure(found, name) for name in drawn]
@@ -209,34 +197,48 @@ def _band_heading(name: str) -> str:
     return name.replace(" _pct", "_pct")
 
 
-def movers_section(found: Material) -> Section:
+def movers_section(found: Material) -> Section | None:
     """The table of places: the largest movers in the page, every place within reach of its search and sort."""
     places = found.places
+    if places.empty:
+        return None
     columns = [name for name in PLACE_COLUMNS if name in places]
-    labels = [name for name in ("region", "area") if name in places]
+    labels = [name for name in ("region", "area", "group") if name in places]
     heads = (
         Column("place"),
         Column("name"),
         *(Column(name) for name in labels),
         *(Column(heading_of(name), kind_of(name)) for name in columns),
     )
-    order = places.sort_values("against_uniform_gbp", ascending=False, kind="stable")
+    by = "against_uniform_gbp" if "against_uniform_gbp" in places else columns[0]
+    order = places.sort_values(by, ascending=False, kind="stable")
     top = pd.concat([order.head(SHOWN), order.tail(SHOWN)]) if len(order) > 2 * SHOWN else order
     table = places.reset_index()[["place", "name", *labels, *columns]]
-    mark = found.mark if "deficit_gbp" in columns else ""
-    words = (
-        f"The {min(SHOWN, len(order))} largest gains and losses against uniform growth, in pounds; type a code or a "
-        f"name to search all {len(places):,} places, or press a heading to sort.{mark}"
+    rows = tuple(map(tuple, top.reset_index()[table.columns].to_numpy(dtype=object).tolist()))
+    extra = {"grid": Grid("Places", heads, rows), "data": data_of(table, heads)}
+    return Section("places", _places_title(found), (_places_words(found, len(order), columns),), extra=extra)
+
+
+def _places_title(found: Material) -> str:
+    return "Largest movers and every place" if found.allocates else "Every place"
+
+
+def _places_words(found: Material, number: int, columns: Sequence[str]) -> str:
+    mark = found.mark if {"deficit_gbp", "spend_gbp"} & set(columns) else ""
+    what = "gains and losses against uniform growth, in pounds" if found.allocates else "and smallest places"
+    return (
+        f"The {min(SHOWN, number)} largest {what}; type a code or a name to search all {number:,} places, or press a "
+        f"heading to sort.{mark}"
     )
-    grid = Grid("Places", heads, tuple(map(tuple, top.reset_index()[table.columns].to_numpy(dtype=object).tolist())))
-    return Section(
-        "places", "Largest movers and every place", (words,), extra={"grid": grid, "data": data_of(table, heads)}
-    )
+
+
+def _column(values: pd.Series) -> list[Any]:
+    return [None if missing else value for value, missing in zip(values.tolist(), values.isna(), strict=True)]
 
 
 def data_of(table: pd.DataFrame, heads: Sequence[Column]) -> dict[str, Any]:
     """Every place, column by column, for the page's search and sort and for the map's cards."""
-    columns = [[None if value != value else value for value in table[name].tolist()] for name in table]  # noqa: PLR0124 - NaN
+    columns = [_column(table[name]) for name in table]
     return {
         "heads": [column.heading for column in heads],
         "kinds": [column.kind for column in heads],

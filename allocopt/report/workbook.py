@@ -116,13 +116,16 @@ class Looks:
 
 def sheets(found: Material) -> list[Sheet]:
     """Every table of the run: places, each effects table, then whatever else the run has."""
-    allocations = _without_places(found)
-    shown = [Sheet("allocations", f"Allocations by place and year{found.mark}", allocations, total=True)]
+    shown: list[Sheet] = []
+    if found.allocates:
+        title = f"Allocations by place and year{found.mark}"
+        shown.append(Sheet("allocations", title, _without_places(found), total=True))
     for name in found.effects_names:
         table = found.wide(name)
         assert table is not None
-        shown.append(_effects_sheet(name, found.title(name), table))
-    known = {"allocations", "effects", "places"}
+        if name not in found.tables:
+            shown.append(_effects_sheet(name, found.title(name), table))
+    known = {"allocations", "effects"} | ({"places"} if found.allocates else set())
     for name, table in found.tables.items():
         if name not in known and len(table):
             shown.append(Sheet(_sheet_name(name, shown), name.replace("_", " "), table, total=name == "consortia"))
@@ -250,6 +253,8 @@ def _cover(book: Any, looks: Looks, found: Material, shown: Sequence[Sheet]) -> 
 
 def _agreement(page: Any, looks: Looks, found: Material, row: int) -> int:
     """The totals of the allocations sheet beside the run's own, with their difference as a formula."""
+    if not found.allocates:
+        return row
     page.write_string(row, 0, "totals of the sheet allocations, less the run's", looks.bold)
     allocations = _without_places(found)
     rows = 2 + len(allocations)

@@ -27,8 +27,6 @@ def reports(found: Run, folder: Path) -> None:
     """
     if (folder / "run.json").is_file():
         found = replace(read_run(folder), folder=found.folder)
-    if "groups" in found.tables:  # the page of a grouping is not written yet
-        return
     (folder / "report.html").write_text(write_page(found), encoding="utf-8")
     (folder / "report.xlsx").write_bytes(write_workbook(found))
 

@@ -49,7 +49,7 @@ window.addEventListener("load", () => setTimeout(() => {
     said.up = rows().slice(0, 3).map(row => cell(row, 0)); said.state = sort.closest("th").getAttribute("aria-sort"); }
   const mark = document.querySelector("svg.map circle[data-i='0']");
   if (mark) { mark.dispatchEvent(new PointerEvent("pointerover", {bubbles: true}));
-    said.card = document.getElementById("card").textContent; }
+    said.card = document.querySelector(".card").textContent; }
   said.requests = performance.getEntriesByType("resource").map(one => one.name);
   const out = document.createElement("pre"); out.id = "said"; out.textContent = JSON.stringify(said);
   document.body.append(out);

@@ -30,7 +30,7 @@
   };
 
   const svg = document.querySelector("svg.map");
-  const card = document.getElementById("card");
+  const card = document.querySelector(".card");
   const marks = new Map();
   if (svg) {
     for (const mark of svg.querySelectorAll("circle[data-i]")) {
@@ -60,16 +60,29 @@
     shown = marks.get(row) || [];
     for (const mark of shown) mark.classList.add("here");
   }
+  function tellOf(words) {
+    const [title, ...rest] = words.split("; ");
+    const head = document.createElement("strong");
+    head.textContent = title;
+    card.replaceChildren(head, ...rest.map((text) => {
+      const line = document.createElement("span");
+      line.textContent = text;
+      return line;
+    }));
+    card.hidden = false;
+  }
   if (svg) {
     svg.addEventListener("pointerover", (event) => {
       const number = event.target.dataset ? event.target.dataset.i : undefined;
+      const words = event.target.dataset ? event.target.dataset.words : undefined;
       if (number !== undefined) show(Number(number));
+      else if (words !== undefined) tellOf(words);
     });
     const whole = svg.getAttribute("viewBox").split(" ").map(Number);
     let view = whole.slice();
     const set = () => svg.setAttribute("viewBox", view.map((value) => value.toFixed(1)).join(" "));
     const scale = (factor, x, y) => {
-      const width = Math.min(whole[2], Math.max(whole[2] / 24, view[2] * factor));
+      const width = Math.min(whole[2], Math.max(28, view[2] * factor));
       const height = (width * whole[3]) / whole[2];
       view = [x - ((x - view[0]) * width) / view[2], y - ((y - view[1]) * height) / view[3], width, height];
       if (width === whole[2]) view = whole.slice();
