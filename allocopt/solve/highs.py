@@ -63,7 +63,8 @@ def _point(highs: highspy.Highs) -> Point:
         raise Unbounded("the objective can improve for ever: a rule that limits it is missing")
     solution = highs.getSolution()
     if highs.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        raise Stopped(f"the solver stopped without a plan: {highs.modelStatusToString(status)}")
+        said = highs.modelStatusToString(status).lower()
+        raise Stopped(f"the solver stopped without a plan ({said}): give it more time, --set solver.time_limit=600s")
     return Point(
         values=np.array(solution.col_value),
         prices=np.array(solution.row_dual) if solution.dual_valid else np.zeros(highs.getNumRow()),

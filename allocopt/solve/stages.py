@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from allocopt.errors import Stopped
 from allocopt.model import Objective
 from allocopt.problem import Array
 from allocopt.settings import Solver
 from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled
-from allocopt.solve.highs import minimise
+from allocopt.solve.highs import Point, minimise
 from allocopt.solve.leximin import Levels, at_worst, continue_down, held
 from allocopt.solve.method import Method
 
@@ -55,12 +56,16 @@ class Stage:
 def lexicographic(
     compiled: Compiled, objectives: Sequence[Objective], *, solver: Solver, pot: float
 ) -> tuple[Array, tuple[Stage, ...]]:
-    """The last stage's point (n,) and every stage, in order. Raises Infeasible, Unbounded or Stopped."""
+    """The last stage's point (n,) and every stage, in order.
+
+    Raises Infeasible, Unbounded, or Stopped when the first stage stops without a point; a later stage that stops keeps
+    the point of the stage before it and is marked as not proven.
+    """
     current, stages, values = compiled, list[Stage](), np.zeros(compiled.matrix.shape[1])
     method = Method(compiled)
     for number, objective in enumerate(objectives):
         cost, offset, sense = compiled.costs[number], compiled.offsets[number], compiled.sense[number]
-        point = method.minimise(current, cost, time_limit=solver.time_limit)
+        point = _point(method, current, cost, solver, values if stages else None)
         values = point.values
         least, proven_least = float(cost @ values), dual_bound(current, cost, point.prices)
         slack = stage_slack(objective, least + offset, solver)
@@ -76,6 +81,16 @@ def lexicographic(
         current = current.with_row(f"cap_{objective.name}", cost, lower=-np.inf, upper=least + slack)
     values = _point_of(current, compiled, values, objectives, solver)
     return values, tuple(_finished(stage, compiled, number, values) for number, stage in enumerate(stages))
+
+
+def _point(method: Method, current: Compiled, cost: Array, solver: Solver, before: Array | None) -> Point:
+    try:
+        return method.minimise(current, cost, time_limit=solver.time_limit)
+    except Stopped:
+        if before is None:
+            raise
+        no_proof = np.zeros(current.matrix.shape[0])
+        return Point(before, no_proof, optimal=False, method="stopped: the plan of the stage before")
 
 
 def _point_of(

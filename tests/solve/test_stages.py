@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from situations import NO_SLACK, on, situation, solved
 
+from allocopt.errors import Stopped
 from allocopt.model import Model, load_model, objective
 from allocopt.problem import build
 from allocopt.rules.growth import budget, growth_ceiling, growth_floor
 from allocopt.settings import ObjectiveSetting, Solver
 from allocopt.solve.compiled import compile_problem
+from allocopt.solve.method import Method
 from allocopt.solve.stages import lexicographic, stage_slack
 
 # Floor 2%: C keeps 102, A and B share 213 and should have 231: shortfall 18 (see tests/worked/growth_floor.yaml)
@@ -105,3 +107,20 @@ def test_prices_are_kept_for_every_row_and_every_cap_before():
 def test_without_objectives_there_are_no_stages():
     _, stages = solved(SYSTEM, rules={}, objectives=[])
     assert stages == ()
+
+
+def test_a_later_stage_that_stops_keeps_the_plan_and_proves_nothing(monkeypatch):
+    real, calls = Method.minimise, []
+
+    def stops_the_second_time(self, current, cost, *, time_limit):
+        calls.append(1)
+        if len(calls) == 2:
+            raise Stopped("time limit")
+        return real(self, current, cost, time_limit=time_limit)
+
+    monkeypatch.setattr(Method, "minimise", stops_the_second_time)
+    values, (first, second) = solved(SYSTEM, rules=FLOOR, objectives=ORDER)
+    assert (first.value, first.proven, second.proven) == (pytest.approx(18), True, False)
+    assert second.bound == 0.0
+    assert second.value == pytest.approx(second.final_value)
+    assert sum(values[:3]) == pytest.approx(315)
