@@ -19,6 +19,7 @@ from allocopt import __version__
 from allocopt.ledger import SPEND_COLUMNS
 from allocopt.model import Rule
 from allocopt.plan import Facts, Plan
+from allocopt.prices import Price, prices
 from allocopt.solve.leximin import Levels
 from allocopt.solve.stages import Stage
 
@@ -43,7 +44,7 @@ def canonical(data: Any) -> str:
 
 def record(plan: Plan) -> dict[str, Any]:
     """The whole of run.json for a plan, as plain JSON data."""
-    facts = plan.facts
+    facts, priced = plan.facts, prices(plan)
     return {
         "format": 1,
         "name": facts.loaded.scenario.name,
@@ -54,7 +55,7 @@ def record(plan: Plan) -> dict[str, Any]:
         "status": plan.status,
         "objectives": [stage_record(stage) for stage in plan.stages],
         "headline": headline(plan.table),
-        "rules": [_rule_record(plan, rule) for rule in plan.programme.rules.values()],
+        "rules": [_rule_record(plan, rule, priced.get(rule.name)) for rule in plan.programme.rules.values()],
         "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
         "versions": versions(),
         "warnings": warnings_of(facts),
@@ -149,7 +150,7 @@ def _deficit_headline(table: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _rule_record(plan: Plan, rule: Rule) -> dict[str, Any]:
+def _rule_record(plan: Plan, rule: Rule, price: Price | None) -> dict[str, Any]:
     compiled = plan.compiled
     rows = np.flatnonzero(compiled.row_component == rule.name)
     activity = compiled.matrix[rows] @ plan.values
@@ -165,7 +166,7 @@ def _rule_record(plan: Plan, rule: Rule) -> dict[str, Any]:
         },
         "rows": len(rows),
         "binding": binding,
-        "price": None,
+        **(price.as_dict() if price else {"price": None}),
         "words": f"{rule.name}{f' {said}' if said else ''}: "
         f"binds in {binding:,} of {len(rows):,} rows{_found_words(found)}",
         **({"found": found} if found else {}),

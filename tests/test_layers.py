@@ -57,6 +57,7 @@ grouping.exact grouping.exempt
 grouping.solution
 ledger
 plan
+prices
 record
 limits
 check_grouping

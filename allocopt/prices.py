@@ -1,0 +1,330 @@
+"""What every rule costs: the first objective's gain from easing it by one unit, and from dropping it.
+
+For a parameter eased by h, v(h) is the first objective at its best (convex in h where the rows are affine in the
+parameter). The gain per unit, (v(0) - v(h)) / h, is solved for; it is at most the one-sided derivative at 0, and that
+is at most what the prices y of the first stage say by weak duality, (D_y(0) - D_y(h)) / h. Where the two agree, the
+derivative is known. The step is made smaller until they agree to 1%, and is stated; then it is made larger while the
+gain per unit stays within 1%, which is the range of the price. Only the rows of the rule are compiled again. Imports
+`plan` and below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from allocopt.errors import Infeasible, InputFault, Stopped, Unbounded
+from allocopt.model import Objective, Parameter, Rule
+from allocopt.plan import Plan
+from allocopt.problem import Array, build
+from allocopt.settings import RuleSetting
+from allocopt.solve.certificate import dual_bound
+from allocopt.solve.compiled import Compiled, Key, compile_problem
+from allocopt.solve.method import ROWS_TO_DECOMPOSE, Method
+from allocopt.units import KILOMETRES, MONEY, RATE, say_money
+
+Positions = npt.NDArray[np.intp]
+
+POT_STEP = 1.0
+"""GBP million"""
+STEPS = {RATE.name: 1e-3, MONEY.name: 1.0, KILOMETRES.name: 1.0}
+"""The step that is spoken of: 0.1 points, GBP 1m, 1 km."""
+PER = {RATE.name: (0.01, "point"), MONEY.name: (1.0, "£1m"), KILOMETRES.name: (1.0, "km")}
+"""The unit in which a price is given."""
+AGREE, FINER = 0.01, (1.0, 0.1, 0.01)
+LARGER = {True: (10.0,), False: tuple(2.0**power for power in range(1, 11))}
+"""Multiples of the spoken step that are tried for the range: one for large programmes, else doublings."""
+TINY = 1e-7
+"""A gain per step below this share of the objective is told as nothing: the solver cannot tell it from nothing."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """What easing one rule is worth in the first objective, in the objective's own unit; never below zero."""
+
+    price: float | None
+    """The gain per unit of easing, in the relaxing direction, to 1% where `at_most` agrees."""
+    unit: str
+    words: str
+    at_most: float | None = None
+    """No easing, however small, gains more than this per unit: proved by the first stage's row prices."""
+    step: float | None = None
+    """The easing, in the same unit, over which `price` was solved."""
+    reaches: float | None = None
+    """The easing, in the same unit, up to which the gain per unit was found to stay within 1% of `price`."""
+    without: float | None = None
+    """The gain from dropping the rule altogether; None for rules that always hold."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As run.json has it."""
+        return {
+            "price": _round(self.price),
+            "price_unit": self.unit,
+            "price_words": self.words,
+            "price_at_most": _round(self.at_most),
+            "price_step": _round(self.step),
+            "price_reaches": _round(self.reaches),
+            "without": _round(self.without),
+        }
+
+
+def _round(value: float | None) -> float | None:
+    """To nine digits: what the solver says beyond them is noise."""
+    return None if value is None else float(f"{value:.9g}")
+
+
+@dataclass(frozen=True)
+class _First:
+    """The first stage alone, by itself small enough to be solved again for every rule."""
+
+    plan: Plan
+    objective: Objective
+    compiled: Compiled
+    cost: Array
+    value: float
+    prices: Array
+    rows: Mapping[tuple[str, Key], int]
+
+    def solve(self, compiled: Compiled) -> float:
+        """The least cost of a changed programme."""
+        limit = self.plan.facts.loaded.scenario.solver.time_limit
+        return float(self.cost @ Method(compiled).minimise(compiled, self.cost, time_limit=limit).values)
+
+    def proven(self, compiled: Compiled) -> float:
+        """The bound that the first stage's prices prove on a changed programme."""
+        return dual_bound(compiled, self.cost, self.prices)
+
+    def priced(self, rule: Rule) -> bool:
+        """Whether any row of the rule carries a price: a rule without one can be eased or dropped for no gain."""
+        return bool(self.prices[self.compiled.row_component == rule.name].any())
+
+
+def prices(plan: Plan) -> dict[str, Price]:
+    """The price of every rule of a plan, by name. Empty when the plan has integers or no objective.
+
+    Each figure is solved for on the first stage alone; a figure that could not be solved for is left out, and said.
+    """
+    if not plan.stages or plan.compiled.integer.any():
+        return {}
+    if not plan.stages[0].proven:
+        said = f"not priced: {plan.stages[0].name} is not proven to the gap that was asked for"
+        return {name: Price(None, "", said) for name in plan.programme.rules}
+    first = _first(plan)
+    return {rule.name: _priced(first, rule) for rule in plan.programme.rules.values()}
+
+
+def _first(plan: Plan) -> _First:
+    compiled, prices = plan.compiled, plan.stages[0].prices[: plan.compiled.matrix.shape[0]]
+    cost = compiled.costs[0]
+    rows, columns = _used(compiled, cost)
+    small = replace(
+        compiled,
+        matrix=sp.csr_array(compiled.matrix[rows][:, columns]),
+        row_lower=compiled.row_lower[rows],
+        row_upper=compiled.row_upper[rows],
+        column_lower=compiled.column_lower[columns],
+        column_upper=compiled.column_upper[columns],
+        integer=compiled.integer[columns],
+        costs=compiled.costs[:1, columns],
+        offsets=compiled.offsets[:1],
+        sense=compiled.sense[:1],
+        rows=tuple(compiled.rows[row] for row in rows),
+        columns=tuple(compiled.columns[column] for column in columns),
+    )
+    value = compiled.sense[0] * plan.stages[0].value - compiled.offsets[0]
+    index = {row: number for number, row in enumerate(small.rows)}
+    return _First(plan, plan.programme.objectives[0][0], small, cost[columns], value, prices[rows], index)
+
+
+def _used(compiled: Compiled, cost: Array) -> tuple[Positions, Positions]:
+    """The rows and columns that the first objective and the rules need: definitions of later objectives go."""
+    parts = {name.removesuffix("_definition") for name, _ in compiled.rows if name.endswith("_definition")}
+    row_of, column_of = compiled.row_component, compiled.column_component
+    gone_rows, gone_columns = np.zeros(len(row_of), dtype=bool), np.zeros(len(column_of), dtype=bool)
+    for part in sorted(parts):
+        columns, rows = column_of == part, row_of == f"{part}_definition"
+        elsewhere = compiled.matrix[~rows][:, columns].nnz
+        if columns.any() and not elsewhere and not cost[columns].any():
+            gone_rows |= rows
+            gone_columns |= columns
+    return np.flatnonzero(~gone_rows), np.flatnonzero(~gone_columns)
+
+
+def _priced(first: _First, rule: Rule) -> Price:
+    try:
+        if rule.name == "budget":
+            return _pot(first)
+        if rule.hard:
+            return Price(None, "", "always holds: not for sale")
+        return _eased(first, rule) if rule.relax else _dropped(first, rule)
+    except (Infeasible, Unbounded, Stopped, InputFault):
+        return Price(None, "", "not priced: the eased programme could not be solved")
+
+
+def _pot(first: _First) -> Price:
+    """GBP 1m more in every year's pot, targets and spend as they are."""
+    rows = first.compiled.row_component == "budget"
+
+    def more(step: float) -> Compiled:
+        lower, upper = first.compiled.row_lower + step * rows, first.compiled.row_upper + step * rows
+        return replace(
+            first.compiled, row_lower=lower, row_upper=upper, column_upper=first.compiled.column_upper + step
+        )
+
+    found = _solved(first, more, POT_STEP)
+    said = f"£1m more in the pot{_every_year(first)} (targets and spend as they are)"
+    words = _words(first, said, found.spoken)
+    return Price(found.gain, f"{first.objective.unit} per £1m", words, found.at_most, found.step, found.reaches)
+
+
+def _every_year(first: _First) -> str:
+    return " of every year" if len(first.plan.facts.situation.years) > 1 else ""
+
+
+def _eased(first: _First, rule: Rule) -> Price:
+    assert rule.relax is not None
+    name, way = rule.relax
+    parameter, setting = rule.parameters[name], first.plan.programme.settings[rule.name]
+    if parameter.unit is None or setting.parameters.get(name, parameter.default) is None:
+        return _dropped(first, rule)
+    per, unit = PER[parameter.unit.name]
+    said = f"{'raising' if way == 'up' else 'lowering'} {rule.name} {name}{_every_year(first)} by {_step(parameter)}"
+    without = _without(first, rule)
+    if not first.priced(rule):
+        return Price(0.0, f"{first.objective.unit} per {unit}", _words(first, said, 0.0), 0.0, without=without)
+
+    def moved(step: float) -> Compiled:
+        return _changed(first, rule, _shifted(setting, name, step if way == "up" else -step))
+
+    found = _solved(first, moved, STEPS[parameter.unit.name])
+    return Price(
+        price=found.gain * per,
+        unit=f"{first.objective.unit} per {unit}",
+        words=_words(first, said, found.spoken),
+        at_most=found.at_most * per,
+        step=found.step / per,
+        reaches=found.reaches / per,
+        without=without,
+    )
+
+
+def _step(parameter: Parameter) -> str:
+    assert parameter.unit is not None
+    return {RATE.name: "0.1 points", MONEY.name: "£1m", KILOMETRES.name: "1 km"}[parameter.unit.name]
+
+
+def _shifted(setting: RuleSetting, name: str, step: float) -> RuleSetting:
+    given = setting.parameters[name]
+    value = {year: one + step for year, one in given.items()} if isinstance(given, Mapping) else given + step
+    return setting.model_copy(update={"parameters": {**setting.parameters, name: value}})
+
+
+@dataclass(frozen=True)
+class _Gain:
+    """Gain per unit, what it is at most, the step of the former, how far it reaches, and the gain of the spoken
+    step.
+    """
+
+    gain: float
+    at_most: float
+    step: float
+    reaches: float
+    spoken: float
+
+
+def _solved(first: _First, programme: Callable[[float], Compiled], spoken_step: float) -> _Gain:
+    """The gain per unit of easing, by solving at smaller steps until the prices agree. Raises as `minimise`."""
+    start, spoken = first.proven(first.compiled), -1.0
+    for finer in FINER:
+        step = spoken_step * finer
+        compiled = programme(step)
+        gain = max(0.0, first.value - first.solve(compiled))
+        spoken = gain if spoken < 0 else spoken
+        at_most = max(gain, start - first.proven(compiled)) / step
+        if gain / step >= (1 - AGREE) * at_most or gain < TINY * max(abs(first.value), 1.0):
+            break
+    return _Gain(gain / step, at_most, step, _reaches(first, programme, gain / step, step), spoken)
+
+
+def _reaches(first: _First, programme: Callable[[float], Compiled], gain: float, step: float) -> float:
+    """The largest tried step at which the gain per unit is still within 1%."""
+    reached, large = step, len(first.compiled.rows) >= ROWS_TO_DECOMPOSE
+    for larger in LARGER[large] if gain > 0 else ():
+        try:
+            found = first.value - first.solve(programme(step * larger))
+        except (Infeasible, InputFault, Stopped):
+            break
+        if found < (1 - AGREE) * gain * step * larger:
+            break
+        reached = step * larger
+    return reached
+
+
+def _dropped(first: _First, rule: Rule) -> Price:
+    gain = _without(first, rule)
+    if gain is None:
+        return Price(None, "", "not priced: the programme without it could not be solved")
+    return Price(
+        gain, f"{first.objective.unit} for the whole rule", _words(first, f"dropping {rule.name}", gain), without=gain
+    )
+
+
+def _without(first: _First, rule: Rule) -> float | None:
+    """The gain from dropping a rule; 0 without solving where no row of it carries a price."""
+    if not first.priced(rule):
+        return 0.0
+    kept = np.flatnonzero(first.compiled.row_component != rule.name)
+    rest = replace(
+        first.compiled,
+        matrix=sp.csr_array(first.compiled.matrix[kept]),
+        row_lower=first.compiled.row_lower[kept],
+        row_upper=first.compiled.row_upper[kept],
+        rows=tuple(first.compiled.rows[row] for row in kept),
+    )
+    try:
+        return max(0.0, first.value - first.solve(rest))
+    except (Unbounded, Stopped):
+        return None
+
+
+def _changed(first: _First, rule: Rule, setting: RuleSetting) -> Compiled:
+    """The first stage with the rows of one rule (and its definitions) compiled again with another setting."""
+    model = first.plan.model
+    alone = replace(model, always=[], rules=[rule])
+    part = compile_problem(build(first.plan.facts.situation, alone, rules={rule.name: setting}, objectives=()))
+    try:
+        rows = np.array([first.rows[row] for row in part.rows], dtype=np.intp)
+    except KeyError as missing:
+        raise Stopped(f"easing {rule.name} changes which rows it has: {missing}") from missing
+    place = {column: number for number, column in enumerate(first.compiled.columns)}
+    columns = np.array([place[column] for column in part.columns], dtype=np.intp)
+    return _with_rows(first.compiled, rows, columns, part)
+
+
+def _with_rows(compiled: Compiled, rows: Positions, columns: Positions, part: Compiled) -> Compiled:
+    keep = np.ones(compiled.matrix.shape[0])
+    keep[rows] = 0.0
+    entries = part.matrix.tocoo()
+    shape = compiled.matrix.shape
+    new = sp.csr_array((entries.data, (rows[entries.coords[0]], columns[entries.coords[1]])), shape=shape)
+    lower, upper = compiled.row_lower.copy(), compiled.row_upper.copy()
+    lower[rows], upper[rows] = part.row_lower, part.row_upper
+    matrix = sp.csr_array(sp.diags_array(keep) @ compiled.matrix + new)
+    matrix.eliminate_zeros()
+    return replace(compiled, matrix=matrix, row_lower=lower, row_upper=upper)
+
+
+def _words(first: _First, change: str, gain: float) -> str:
+    """`lowering growth_floor rate by 0.1 points cuts gross deficit by £3.2m (modelled spend)`."""
+    what, sense = first.objective.name.replace("_", " "), first.objective.sense
+    if gain <= TINY * max(abs(first.value), 1.0):
+        return f"{change} changes nothing in {what}"
+    amount = say_money(gain) if first.objective.is_money else f"{gain:.4g} {first.objective.unit}"
+    spend = first.plan.facts.spend
+    modelled = " (modelled spend)" if first.objective.needs_spend and spend is not None and spend.modelled else ""
+    return f"{change} {'cuts' if sense == 'minimise' else 'raises'} {what} by {amount}{modelled}"
