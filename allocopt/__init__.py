@@ -12,14 +12,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from allocopt.batches import Batch, batch
     from allocopt.check import verify
     from allocopt.runs import Run, read_run, run
 
 __version__ = "0.1.0"
 
-__all__ = ["Run", "read_run", "run", "verify"]
+__all__ = ["Batch", "Run", "batch", "read_run", "run", "verify"]
 
-_HOMES = {"Run": "allocopt.runs", "read_run": "allocopt.runs", "run": "allocopt.runs", "verify": "allocopt.check"}
+_HOMES = {
+    "Batch": "allocopt.batches",
+    "batch": "allocopt.batches",
+    "Run": "allocopt.runs",
+    "read_run": "allocopt.runs",
+    "run": "allocopt.runs",
+    "verify": "allocopt.check",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,11 +11,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from allocopt.errors import AllocoptError
+from allocopt.errors import AllocoptError, InputFault, Problem, ScenarioFault
+
+if TYPE_CHECKING:
+    from allocopt.scenario import Loaded, SweepFile
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,6 +53,7 @@ def run(
 
         loaded = load(scenario, set=set_ or [])
         from allocopt.report.writers import reports
+        refuse_sweep(loaded)
         from allocopt.runs import run_loaded
 
         also = () if no_report else (reports,)
@@ -66,10 +70,13 @@ def run(
 
 @app.command()
 def check(scenario: Scenario, *, set_: Set = None, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Find every error of a scenario and its tables without solving anything."""
+    """Find every error of a scenario (or of every case of a sweep) and its tables without solving anything."""
     with failures(as_json=as_json):
-        from allocopt.scenario import load
+        from allocopt.scenario import load, load_sweep
 
+        if sweep := load_sweep(scenario, set=set_ or []):
+            check_cases(sweep, as_json=as_json, quiet=quiet)
+            return
         loaded = load(scenario, set=set_ or [])
         from allocopt.plan import gather
         from allocopt.record import facts_record
@@ -82,6 +89,59 @@ def check(scenario: Scenario, *, set_: Set = None, as_json: Json = False, quiet:
             print_json(facts_record(facts))
         else:
             show_check(facts)
+
+
+def check_cases(sweep: SweepFile, *, as_json: bool, quiet: bool) -> None:
+    """Print the count and the first rows of a sweep; raises ScenarioFault with every error of every case."""
+    from allocopt.batches.checking import check_sweep
+    from allocopt.report.batches import show_sweep
+
+    with progress(quiet=quiet or as_json) as tell:
+        found = check_sweep(sweep, tell=tell)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        show_sweep(found)
+
+
+def refuse_sweep(loaded: Loaded) -> None:
+    """A sweep is many scenarios: `run` takes one. Raises ScenarioFault."""
+    if loaded.sweep is not None:
+        said = f"{loaded.path.name} is a sweep of many cases"
+        cure = f"solve them with `allocopt batch {loaded.path.name}`"
+        raise ScenarioFault(said, (Problem(said, cure, "sweep", loaded.sweep.mark),))
+
+
+@app.command()
+def batch(
+    sweep: Annotated[str, typer.Argument(help="A scenario file with a `sweep` block.")],
+    *,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; as many as fit by default.")
+    ] = None,
+    cluster: Annotated[str | None, typer.Option("--cluster", help="The address of a Dask scheduler.")] = None,
+    set_: Set = None,
+    out: Out = Path("runs"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped (the default).")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over: solve every case again.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Solve every case of a sweep; finished cases are kept, so the same command goes on where it stopped."""
+    with failures(as_json=as_json):
+        if resume and fresh:
+            said = "--resume and --fresh say opposite things"
+            raise InputFault(said, (Problem(said, "give one of them", "--resume"),))
+        from allocopt.batches import batch as solve
+        from allocopt.report.batches import show_batch, watching
+
+        with watching(quiet=quiet or as_json) as tell:
+            found = solve(sweep, workers=workers, cluster=cluster, set=set_ or [], out=out, fresh=fresh, tell=tell)
+        if as_json:
+            print_json({"batch": str(found.folder), "reused": found.reused, **found.record})
+        else:
+            show_batch(found, quiet=quiet)
+    raise typer.Exit(found.exit)
 
 
 @app.command()

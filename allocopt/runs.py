@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -311,7 +311,7 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def write_certificate(path: Path, plan: Plan) -> None:
+def write_certificate(path: Path | IO[bytes], plan: Plan) -> None:
     """Every stage's row prices by row name (only the rows that have one), for `verify` to evaluate again."""
     names = plan.compiled.row_names + [f"cap_{stage.name}" for stage in plan.stages]
     arrays: dict[str, Any] = {}

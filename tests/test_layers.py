@@ -24,7 +24,8 @@ model
 rules.* objectives objectives_grouping
 scenario.tree
 scenario.shape
-scenario.chain scenario.faults
+scenario.files
+scenario.fresh scenario.chain scenario.faults
 scenario.rules scenario.schema
 scenario.checks
 scenario
@@ -83,7 +84,8 @@ runs
 report.console
 report.grouping_text
 report.*
-batch
+batches.*
+report.batches
 cli
 __main__
 """

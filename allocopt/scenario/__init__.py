@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
@@ -18,13 +17,28 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from allocopt.errors import Mark, Problem, ScenarioFault
-from allocopt.scenario.chain import Chain, locate, marks, merge, not_found, same, short
+from allocopt.scenario.chain import Chain, marks, merge, same, short
 from allocopt.scenario.checks import cross_checks, year_names
 from allocopt.scenario.faults import Findings, type_errors
+from allocopt.scenario.files import find_scenario
+from allocopt.scenario.fresh import new_scenario, write_new
 from allocopt.scenario.rules import idle_offs, named_models, needs_spend, objective_settings, rule_settings
 from allocopt.scenario.schema import schema, write_schema
 from allocopt.scenario.shape import known
-from allocopt.scenario.tree import Keys, SetMark, Table, Tree, dotted, find, plain, suggestion, walk, written
+from allocopt.scenario.tree import (
+    Items,
+    Keys,
+    Leaf,
+    SetMark,
+    Table,
+    Tree,
+    dotted,
+    find,
+    plain,
+    suggestion,
+    walk,
+    written,
+)
 from allocopt.settings import Scenario
 from allocopt.units import Unit
 
@@ -32,12 +46,15 @@ __all__ = [
     "Difference",
     "Loaded",
     "Row",
+    "SweepFile",
     "describe",
     "difference",
     "find_scenario",
     "load",
+    "load_sweep",
     "new_scenario",
     "schema",
+    "write_new",
     "write_schema",
 ]
 
@@ -57,6 +74,8 @@ class Loaded:
     """The scenario as plain JSON data in internal units (GBP million, fractions, km, seconds), keys sorted."""
     written: Tree | None = field(default=None, repr=False)
     """The merged tree as written, for `describe` and `difference`."""
+    sweep: Tree | None = field(default=None, repr=False)
+    """The cases that the file asks for, when it is a sweep."""
     files: tuple[Path, ...] = field(default=(), repr=False)
     """The files of the scenario, parents first, `--set` last: later ones have the last word."""
 
@@ -101,23 +120,32 @@ class Difference:
     other: str | None
 
 
-def find_scenario(name_or_path: str | Path) -> Path:
-    """The scenario file of a path, or of the name of a shipped scenario. Raises ScenarioFault with the close names."""
-    found = locate(str(name_or_path), Path())
-    if found is None:
-        problem = not_found(str(name_or_path), Path())
-        raise ScenarioFault(f"there is no scenario '{name_or_path}'", (problem,))
-    return found
+@dataclass(frozen=True)
+class SweepFile:
+    """A sweep as it is written: many cases of one scenario, none of them read yet."""
+
+    path: Path
+    tree: Tree
+    """The `sweep` block."""
+    sets: Mapping[str, str | Tree]
+    """What `--set` changes in every case."""
+    name: str
 
 
-def load(path: str | Path, *, set: Mapping[str, str] | Sequence[str] = ()) -> Loaded:  # noqa: A002
+Sets = Mapping[str, str | Tree] | Sequence[str]
+"""Changes that come last: `key.path=value` texts, or a map from key to value."""
+
+
+def load(path: str | Path, *, set: Sets = (), parent: Path | None = None) -> Loaded:  # noqa: A002
     """The scenario of a file (or of a shipped name) after inheritance and `set` ("key.path=value", the last word).
+
+    `parent` stands in for what the file extends: a sweep over scenario files reads itself on each of them.
 
     Raises ScenarioFault with all problems of the file, of what it extends and of `set`.
     """
     file = find_scenario(path)
     sets, refused = _pairs(set)
-    chain = merge(file, sets)
+    chain = merge(file, sets, parent)
     found = Findings(chain.tree, [*refused, *chain.problems])
     warnings = [*chain.warnings]
     scenario = None if chain.broken else _validated(found, chain, warnings)
@@ -134,15 +162,32 @@ def load(path: str | Path, *, set: Mapping[str, str] | Sequence[str] = ()) -> Lo
         tuple(warnings),
         resolved,
         chain.tree,
+        chain.sweep,
         chain.files,
     )
 
 
-def _pairs(given: Mapping[str, str] | Sequence[str]) -> tuple[list[tuple[str, str]], list[Problem]]:
+def load_sweep(path: str | Path, *, set: Sets = ()) -> SweepFile | None:  # noqa: A002
+    """The sweep that a file holds, or None when it is one scenario. Raises ScenarioFault when it cannot be read.
+
+    The scenario around the sweep is read with each case: it may be complete only with the values of the sweep.
+    """
+    file = find_scenario(path)
+    sets, refused = _pairs(set)
+    own = [(key, value) for key, value in sets if key.partition(".")[0] == "sweep"]
+    chain = merge(file, own)
+    if chain.broken or refused or (chain.sweep and chain.problems):
+        raise _fault(file, [*refused, *chain.problems])
+    name = chain.tree.items.get("name")
+    said = written(name) if name else file.stem
+    return SweepFile(file, chain.sweep, dict(one for one in sets if one not in own), said) if chain.sweep else None
+
+
+def _pairs(given: Sets) -> tuple[list[tuple[str, str | Tree]], list[Problem]]:
     if isinstance(given, Mapping):
         return [(key, _as_text(value)) for key, value in given.items()], []
     texts = [given] if isinstance(given, str) else list(given)
-    pairs, problems = [], []
+    pairs, problems = list[tuple[str, str | Tree]](), []
     for number, text in enumerate(texts, 1):
         key, equals, value = text.partition("=")
         if equals and key.strip():
@@ -153,8 +198,8 @@ def _pairs(given: Mapping[str, str] | Sequence[str]) -> tuple[list[tuple[str, st
     return pairs, problems
 
 
-def _as_text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _as_text(value: object) -> str | Tree:
+    return value if isinstance(value, str | Leaf | Items | Table) else json.dumps(value)
 
 
 def _validated(found: Findings, chain: Chain, warnings: list[str]) -> Scenario | None:
@@ -321,36 +366,3 @@ def difference(loaded: Loaded, other: Loaded) -> list[Difference]:
 
 def _text(tree: Tree | None) -> str | None:
     return None if tree is None else written(tree)
-
-
-def new_scenario(name: str, parent: str, *, why: str = "say here which question this scenario answers") -> str:
-    """The text of a child scenario that extends `parent`, ready to be edited."""
-    return f"""\
-# A scenario says only what differs from the one it extends.
-# Rates need %, money needs a unit (£k, £m, £bn), distances km. `off` drops a key of the parent.
-# See what is in force with: allocopt show FILE --against PARENT
-extends: {_quoted(parent)}
-name: {_quoted(name)}
-why: {_quoted(why)}
-
-# pot: {{value: £80bn, source: where the figure comes from}}
-# rules:
-#   growth_floor: {{rate: 1%, source: where the figure comes from}}
-#   growth_ceiling: off
-# objectives: [shortfall_below_target, movement]
-"""
-
-
-def write_new(name: str, parent: str) -> Path:
-    """Write NAME.yaml, which extends `parent`, in the working folder. Raises ScenarioFault when it is there already."""
-    source, path = find_scenario(parent), Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
-    if path.exists():
-        said = f"{path} is there already: nothing was written"
-        raise ScenarioFault(said, (Problem(said, "take another name", str(path)),))
-    named = parent if "/" not in parent else os.path.relpath(source, path.parent)
-    path.write_text(new_scenario(path.stem, named), encoding="utf-8")
-    return path
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

@@ -1,19 +1,19 @@
 """A scenario file, what it extends and what `--set` changes, merged into one tree.
 
 Files are layers, parents first, each applied once: maps merge by key, lists and values replace, `off` drops a key.
-What changed is kept as old -> new; what changed nothing is warned about. Imports `tree`, `shape`,
-`shipped` and `errors`.
+What changed is kept as old -> new; what changed nothing is warned about. Imports `files`, `tree`, `shape`,
+`units` and `errors`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
 from allocopt.errors import Mark, Problem
+from allocopt.scenario.files import Files, Layer, usual
 from allocopt.scenario.shape import PROVENANCE, known
 from allocopt.scenario.tree import (
     Items,
@@ -29,26 +29,10 @@ from allocopt.scenario.tree import (
     walk,
     written,
 )
-from allocopt.shipped import shipped
 from allocopt.units import KILOMETRES, MONEY, RATE, SECONDS
 
 _OWN = {("name",), ("why",), ("source",), ("format",)}
 _COMMAND = Path("--set")
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One file: its own keys, and every file that it builds on (itself included)."""
-
-    path: Path
-    tree: Table
-    parents: tuple[Layer, ...] = ()
-
-    @property
-    def lineage(self) -> dict[Path, Layer]:
-        """This layer and all below it, parents first."""
-        found = {path: layer for parent in self.parents for path, layer in parent.lineage.items()}
-        return {**found, self.path: self}
 
 
 @dataclass
@@ -63,6 +47,7 @@ class Chain:
     warnings: list[str] = field(default_factory=list)
     idle: list[tuple[Keys, Mark]] = field(default_factory=list)
     dropped: dict[Keys, Mark] = field(default_factory=dict)
+    sweep: Tree | None = None
 
 
 def short(mark: Mark) -> str:
@@ -101,104 +86,6 @@ def _same_quantity(one: str, other: str) -> bool:
         except ValueError:
             continue
     return False
-
-
-def locate(name: str, folder: Path) -> Path | None:
-    """The scenario file of that name: a path from `folder`, or the bare name of a shipped scenario."""
-    if (folder / name).is_file():
-        return folder / name
-    bare = shipped("scenarios") / f"{name}.yaml"
-    return bare if re.fullmatch(r"[\w-]+", name) and bare.is_file() else None
-
-
-def not_found(name: str, folder: Path, mark: Mark | None = None) -> Problem:
-    """The problem of a scenario that is not there, with the close names."""
-    home = (folder / name).parent
-    there = sorted(path.name for path in home.glob("*.y*ml")) if home.is_dir() else []
-    names = [*there, *sorted(path.stem for path in shipped("scenarios").glob("*.yaml"))]
-    close = suggestion(Path(name).name, names) or suggestion(f"{Path(name).name}.yaml", names)
-    cure = f"name a file (there are {', '.join(names[:12])})" if names else f"no scenario lies in {home}"
-    return Problem(f"there is no scenario '{name}'{close}", cure, "extends" if mark else "", mark, "" if mark else name)
-
-
-@dataclass
-class _Files:
-    """Reads a file and all that it extends, each once."""
-
-    problems: list[Problem] = field(default_factory=list)
-    layers: dict[Path, Layer | None] = field(default_factory=dict)
-
-    def read(self, path: Path, via: tuple[Path, ...] = ()) -> Layer | None:
-        """The layer of a file; None (and a problem) when it cannot be read."""
-        real = path.resolve()
-        if real not in self.layers:
-            self.layers[real] = self._layer(path, real, via)
-        return self.layers[real]
-
-    def _layer(self, path: Path, real: Path, via: tuple[Path, ...]) -> Layer | None:
-        tree = self._tree(path)
-        if tree is None:
-            return None
-        names = self._names(tree)
-        parents = [self._parent(name, path, (*via, real)) for name in names]
-        own = {key: one for key, one in tree.items.items() if key != "extends"}
-        if len(names) > 1 and "name" not in own:
-            cure = "write name: in this file, because it cannot have the names of several"
-            self.problems.append(Problem("'name' is missing", cure, "name", tree.mark))
-        if any(parent is None for parent in parents):
-            return None
-        return Layer(real, usual(Table(tree.mark, own)), tuple(parent for parent in parents if parent))
-
-    def _tree(self, path: Path) -> Table | None:
-        try:
-            text = path.read_bytes().decode("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as fault:
-            self.problems.append(_unreadable(path, fault))
-            return None
-        tree, problems = grow(text, lambda line, column: Mark(path, line, column))
-        self.problems += problems
-        if tree is None or isinstance(tree, Table):
-            return tree
-        self.problems.append(Problem("a scenario is a map of keys", "write key: value, one a line", mark=tree.mark))
-        return None
-
-    def _names(self, tree: Table) -> list[Leaf]:
-        given = tree.items.get("extends")
-        names = given.items if isinstance(given, Items) else [given] if given else []
-        good = [name for name in names if isinstance(name, Leaf) and isinstance(name.value, str)]
-        if given and (len(good) < len(names) or not names):
-            cure = "write extends: england.yaml, or a list of files"
-            self.problems.append(Problem("expected the name of a scenario file", cure, "extends", given.mark))
-        return good
-
-    def _parent(self, name: Leaf, child: Path, via: tuple[Path, ...]) -> Layer | None:
-        path = locate(name.text, child.parent)
-        if path is None:
-            self.problems.append(not_found(name.text, child.parent, name.mark))
-            return None
-        if path.resolve() in via:
-            ring = " -> ".join(one.name for one in (*via[via.index(path.resolve()) :], path))
-            cure = "remove one of these extends"
-            self.problems.append(Problem(f"the scenario extends itself: {ring}", cure, "extends", name.mark))
-            return None
-        return self.read(path, via)
-
-
-def _unreadable(path: Path, fault: OSError | UnicodeDecodeError) -> Problem:
-    if isinstance(fault, UnicodeDecodeError):
-        line = fault.object[: fault.start].count(b"\n") + 1
-        return Problem("the text is not UTF-8", "save the file with the encoding UTF-8", file=str(path), line=line)
-    return Problem(f"the file cannot be read: {fault.strerror}", "check its name and its permissions", file=str(path))
-
-
-def usual(tree: Table) -> Table:
-    """The short forms written out: pot: £5bn is {value: £5bn}, model: x is [x], years: y is [y]."""
-    items = dict(tree.items)
-    for key in ("pot", "model", "years"):
-        one = items.get(key)
-        if isinstance(one, Leaf) and not one.is_off:
-            items[key] = Table(one.mark, {"value": one}) if key == "pot" else Items(one.mark, (one,))
-    return Table(tree.mark, items)
 
 
 def _stated(layers: Iterable[Layer]) -> dict[Keys, Tree]:
@@ -309,10 +196,16 @@ class _Merge:
         )
 
 
-def merge(path: Path, sets: Sequence[tuple[str, str]]) -> Chain:
-    """The tree of a scenario file after inheritance and `--set`, with every problem met on the way."""
-    files = _Files()
+def merge(path: Path, sets: Sequence[tuple[str, str | Tree]], parent: Path | None = None) -> Chain:
+    """The tree of a scenario file after inheritance and `--set`, with every problem met on the way.
+
+    `parent` stands in for what the file extends; a value that is a tree already keeps its own mark.
+    """
+    files = Files()
     top = files.read(path)
+    if top and parent:
+        other = files.read(parent)
+        top = other and replace(top, parents=(other,))
     chain = Chain(Table(Mark(path, 1, 1), {}), files.problems, broken=top is None)
     if top is None:
         return chain
@@ -320,16 +213,20 @@ def merge(path: Path, sets: Sequence[tuple[str, str]]) -> Chain:
     for layer in top.lineage.values():
         chain.problems += _conflicts(layer)
         _Merge(chain, frozenset(layer.lineage), record=bool(layer.parents)).apply(layer.tree)
-    chain.tree = Table(Mark(path, 1, 1), chain.tree.items)
+    sweeps = [layer.sweep for layer in top.lineage.values() if layer.sweep]
+    sweep = {"sweep": sweeps[-1]} if sweeps else {}
+    chain.tree = Table(Mark(path, 1, 1), {**chain.tree.items, **sweep})
     for number, (key, value) in enumerate(sets, 1):
         _set(chain, key, value, number)
+    chain.sweep = chain.tree.items.get("sweep")
+    chain.tree = Table(chain.tree.mark, {key: one for key, one in chain.tree.items.items() if key != "sweep"})
     return chain
 
 
-def _set(chain: Chain, key: str, value: str, number: int) -> None:
-    mark = SetMark(_COMMAND, number, 1, f"{key}={value}")
+def _set(chain: Chain, key: str, value: str | Tree, number: int) -> None:
     keys = tuple(key.split("."))
-    tree, problems = grow(value, lambda *_: mark, keys)
+    mark = SetMark(_COMMAND, number, 1, f"{key}={value}") if isinstance(value, str) else value.mark
+    tree, problems = grow(value, lambda *_: mark, keys) if isinstance(value, str) else (value, [])
     problem = _refused(chain.tree, keys, mark, tree)
     chain.problems += [*problems, *([problem] if problem else [])]
     if tree is None or problem:

@@ -1,0 +1,105 @@
+"""What cases that differ only in numbers share: tables, targets and spend, and the built and compiled programme.
+
+Facts are kept with a trace of what they were made from: the scenario without its rules' parameters, and those
+parameters that were read on the way. They are used again only when everything that was read is the same, so a rule
+that changes the facts is never overlooked. Nothing here carries an answer from one case to another: a case's result
+is that of `allocopt run`, whatever was solved before it. Imports `plan` and below, and `solve.template`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from allocopt.plan import Facts, gather
+from allocopt.record import canonical
+from allocopt.scenario import Loaded
+
+KEPT = 4
+"""Facts and programmes that a worker remembers: memory must not grow with the number of cases."""
+_OWN = ("name", "why", "source", "solver", "rules")
+
+Read = dict[tuple[str, str], Any]
+
+
+class Watched(dict[str, Any]):
+    """The parameters of one rule, noting which are read."""
+
+    def __init__(self, rule: str, parameters: Mapping[str, Any], read: Read) -> None:
+        super().__init__(parameters)
+        self._rule, self._read = rule, read
+
+    def __getitem__(self, key: str) -> Any:
+        return self._noted(key, super().__getitem__(key))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._noted(key, super().get(key, default))
+
+    def __iter__(self) -> Iterator[str]:
+        for key in super().__iter__():
+            self._noted(key, super().__getitem__(key))
+            yield key
+
+    def items(self) -> Any:
+        return [(key, self[key]) for key in self]
+
+    def values(self) -> Any:
+        return [self[key] for key in self]
+
+    def _noted(self, key: str, value: Any) -> Any:
+        self._read[self._rule, key] = value
+        return value
+
+
+@dataclass
+class Memory:
+    """What one worker remembers, oldest use first."""
+
+    facts: OrderedDict[str, list[tuple[Read, Facts]]] = field(default_factory=OrderedDict)
+
+    def gather(self, loaded: Loaded) -> Facts:
+        """The facts of a scenario, made anew only when something that they rest on has changed."""
+        key = facts_key(loaded)
+        known = self.facts.setdefault(key, [])
+        self.facts.move_to_end(key)
+        found = next((facts for read, facts in known if _still(read, loaded)), None)
+        if found is None:
+            found = self._gathered(loaded, known)
+        while len(self.facts) > KEPT:
+            self.facts.popitem(last=False)
+        return replace(found, loaded=loaded)
+
+    def _gathered(self, loaded: Loaded, known: list[tuple[Read, Facts]]) -> Facts:
+        read: Read = {}
+        facts = gather(watched(loaded, read))
+        known.append((read, facts))
+        del known[:-KEPT]
+        return facts
+
+
+def facts_key(loaded: Loaded) -> str:
+    """The scenario without what cannot change its facts, and without the parameters of its rules."""
+    told = {key: one for key, one in loaded.resolved.items() if key not in _OWN}
+    tables = [str(loaded.table_path("inputs", which, "table")) for which in _tables(loaded)]
+    return canonical({**told, "rules": sorted(loaded.scenario.rules), "tables": tables})
+
+
+def _tables(loaded: Loaded) -> list[str]:
+    inputs = loaded.scenario.inputs
+    return [which for which in ("places", "baseline", "spend") if getattr(getattr(inputs, which), "table", None)]
+
+
+def watched(loaded: Loaded, read: Read) -> Loaded:
+    """The same scenario, noting in `read` which parameters of its rules are looked at."""
+    rules = {
+        name: rule.model_copy(update={"parameters": Watched(name, rule.parameters, read)})
+        for name, rule in loaded.scenario.rules.items()
+    }
+    return replace(loaded, scenario=loaded.scenario.model_copy(update={"rules": rules}))
+
+
+def _still(read: Read, loaded: Loaded) -> bool:
+    rules = loaded.scenario.rules
+    return all(rules[rule].parameters.get(name) == value for (rule, name), value in read.items())
