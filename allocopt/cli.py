@@ -53,6 +53,7 @@ def run(
 
         loaded = load(scenario, set=set_ or [])
         from allocopt.report.writers import reports
+
         refuse_sweep(loaded)
         from allocopt.runs import run_loaded
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -126,29 +126,43 @@ def run_loaded(
     """Run a scenario that has been read already (see `run`)."""
     clock = Clock(tell)
     clock("reading and checking tables")
-    facts = gather(loaded)
-    try:
-        found = _allocation_run(facts, clock) if not is_grouping(loaded.scenario) else _grouping_run(facts, clock)
-    except Infeasible as failure:
-        raise _explained(facts, failure, clock) from failure
-    found = with_stress(found, tell=clock)
+    found = run_facts(gather(loaded), tell=clock)
     if out is None:
         return found
     clock("writing the run folder")
     return write_run(found, Path(out), clock, also=also)
 
 
-def _allocation_run(facts: Facts, clock: Clock) -> Run:
+Tell = Callable[[str], None]
+
+
+def run_facts(facts: Facts, *, tell: Tell, plan: Callable[[Facts, Tell], Plan] | None = None) -> Run:
+    """A whole run from its facts, not yet written; `plan` makes the plan of an allocation in place of `make_plan`."""
+    try:
+        if is_grouping(facts.loaded.scenario):
+            found = _grouping_run(facts, tell)
+        else:
+            found = _allocation_run(facts, tell, plan or _plan)
+    except Infeasible as failure:
+        raise explained(facts, failure, tell) from failure
+    return with_stress(found, tell=tell)
+
+
+def _plan(facts: Facts, tell: Tell) -> Plan:
+    return make_plan(facts, tell=tell)
+
+
+def _allocation_run(facts: Facts, tell: Tell, plan: Callable[[Facts, Tell], Plan]) -> Run:
     check_groupings(groupings(facts), attributes(facts))
-    plan = make_plan(facts, tell=clock)
-    clock("working out effects")
-    return run_of(plan)
+    made = plan(facts, tell)
+    tell("working out effects")
+    return run_of(made)
 
 
-def _grouping_run(facts: Facts, clock: Clock) -> Run:
+def _grouping_run(facts: Facts, tell: Tell) -> Run:
     """A grouping: groups, consortia, the comparison, and the allocation that was pooled where there is one."""
-    made = make_consortia(facts, tell=clock)
-    clock("working out effects")
+    made = make_consortia(facts, tell=tell)
+    tell("working out effects")
     comparison = comparison_of(made)
     tables = {"groups": made.groups, "consortia": made.consortia, "comparison": comparison}
     tables |= {"effects": effects_of(made, comparison)}
@@ -159,9 +173,9 @@ def _grouping_run(facts: Facts, clock: Clock) -> Run:
     return Run(grouping_record(made), tables, None, made)
 
 
-def _explained(facts: Facts, failure: Infeasible, clock: Clock) -> Infeasible:
+def explained(facts: Facts, failure: Infeasible, tell: Tell) -> Infeasible:
     """The failure with its reasons and cures; a grouping that explains itself, or whose first model holds, as it is."""
-    clock("finding out why it cannot be solved")
+    tell("finding out why it cannot be solved")
     found = diagnose(facts, load_model(facts.loaded.scenario.model[0]), failure)
     return found if found.cures or not is_grouping(facts.loaded.scenario) else failure
 
@@ -233,16 +247,21 @@ def write_run(found: Run, out: Path, clock: Clock, *, also: Sequence[Writer] = (
     assert found.plan is not None
     folder = out / folder_name(found.plan.facts.loaded.path.stem, found.record["hash"])
     with whole_folder(folder) as draft:
-        write_json(draft / "run.json", found.record)
-        for name, frame in found.tables.items():
-            frame.to_csv(draft / f"{name}.csv", index=False, lineterminator="\n", float_format="%.15g")
-        if isinstance(found.plan, Plan):
-            write_certificate(draft / "certificate.npz", found.plan)
+        write_files(found, draft)
         for write in also:
             clock("writing the report")
             write(replace(found, folder=folder), draft)
         write_json(draft / "timing.json", {**clock.timing(), **whereabouts(found.plan.facts.loaded, draft)})
     return replace(found, folder=folder)
+
+
+def write_files(found: Run, folder: Path) -> None:
+    """Write run.json, the tables and the certificate into a folder: the same bytes for the same input."""
+    write_json(folder / "run.json", found.record)
+    for name, frame in found.tables.items():
+        frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.15g")
+    if isinstance(found.plan, Plan):
+        write_certificate(folder / "certificate.npz", found.plan)
 
 
 def whereabouts(loaded: Loaded, folder: Path) -> dict[str, Any]:
@@ -311,7 +330,7 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def write_certificate(path: Path | IO[bytes], plan: Plan) -> None:
+def write_certificate(path: Path, plan: Plan) -> None:
     """Every stage's row prices by row name (only the rows that have one), for `verify` to evaluate again."""
     names = plan.compiled.row_names + [f"cap_{stage.name}" for stage in plan.stages]
     arrays: dict[str, Any] = {}

@@ -302,8 +302,9 @@ class Sweep(Frozen):
     exclude: list[dict[str, Any]] = Field(default_factory=list)
     """Combinations to leave out: {key: value} or {key: [values]}; a case goes when every key of one item matches."""
     keep: list[str] | None = None
-    """What is stored of each case: headline figures by name, and the tables `allocations`, `effects` and `certificate`.
-    Without it: everything up to 100 cases, beyond that every figure and no table."""
+    """What is stored of each case: headline figures and objectives by name, tables by name (`allocations`, `effects`,
+    `certificate`, ...), or `everything`: its whole run folder. Without it: everything up to 100 cases, beyond that
+    every figure and no table."""
     draws: int | None = Field(default=None, ge=1)
     """For `sample`: how many cases."""
     seed: int | None = None

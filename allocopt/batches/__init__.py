@@ -28,7 +28,7 @@ from allocopt.batches.record import batch_record, kept, seal_of
 from allocopt.batches.reuse import facts_key
 from allocopt.batches.store import SEAL, Store, made_by, write_bytes
 from allocopt.batches.table import Asked, case_row, csv_text, parquet_data, results, whole_table
-from allocopt.batches.work import Task, failed, pack
+from allocopt.batches.work import ALL, TABLES, Task, failed, pack
 from allocopt.errors import AllocoptError, Mark, Problem, ScenarioFault
 from allocopt.record import canonical
 from allocopt.runs import folder_name, write_json
@@ -209,8 +209,8 @@ def _finish(
     frame = results(asked, store, figures=figures)
     write_bytes(store.folder / "results.csv", csv_text(frame))
     write_bytes(store.folder / "results.parquet", parquet_data(frame))
-    for name in ("allocations", "effects"):
-        if name in store.tables:
+    for name in (one for one in TABLES if one not in ("certificate", ALL)):
+        if {name, ALL} & set(store.tables):
             whole_table(name, unique, store, store.folder / f"{name}.parquet")
     said = batch_record(file, plan, frame, store, figures)
     write_json(store.folder / "batch.json", said)

@@ -13,6 +13,7 @@ from allocopt.batches.axes import Plan, read_sweep
 from allocopt.batches.cases import Case, cases
 from allocopt.batches.record import kept
 from allocopt.batches.reuse import Memory
+from allocopt.batches.work import TABLES
 from allocopt.errors import AllocoptError, Mark, Problem, ScenarioFault
 from allocopt.ledger import ledger
 from allocopt.model import load_model
@@ -94,8 +95,8 @@ def keep_problems(file: SweepFile, plan: Plan, memory: Memory) -> list[Problem]:
     at = Mark(mark.file, mark.line, mark.column)
     return [
         Problem(
-            f"'{name}' is no headline figure, objective or table{suggestion(name, known)}",
-            f"name some of allocations, effects, certificate, {', '.join(known)}",
+            f"'{name}' is no headline figure, objective or table{suggestion(name, [*TABLES, *known])}",
+            f"name some of {', '.join((*TABLES, *known))}",
             "sweep.keep",
             at,
         )

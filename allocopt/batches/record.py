@@ -15,7 +15,7 @@ import pandas as pd
 
 from allocopt.batches.axes import Plan
 from allocopt.batches.store import SEAL, Store, made_by
-from allocopt.batches.work import TABLES
+from allocopt.batches.work import ALL, TABLES
 from allocopt.scenario import SweepFile
 from allocopt.scenario.tree import written
 
@@ -26,7 +26,7 @@ WHOLE = 100
 def kept(keep: Sequence[str] | None, cases: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The tables and the figures that are kept; no figure named means all of them."""
     if keep is None:
-        return (TABLES if cases <= WHOLE else ()), ()
+        return ((ALL,) if cases <= WHOLE else ()), ()
     return tuple(name for name in TABLES if name in keep), tuple(name for name in keep if name not in TABLES)
 
 

@@ -12,20 +12,27 @@ import pickle
 import traceback
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 
 from allocopt.batches.reuse import Memory
-from allocopt.effects import check_groupings
-from allocopt.errors import AllocoptError
-from allocopt.plan import Plan, make_plan
+from allocopt.consortia import is_grouping
+from allocopt.errors import AllocoptError, Infeasible
+from allocopt.plan import Facts, Plan, make_plan
 from allocopt.record import record
-from allocopt.runs import attributes, groupings, run_of, write_certificate
+from allocopt.runs import Run, explained, run_facts, whereabouts, write_files, write_json
 from allocopt.scenario import Loaded
 
-TABLES = ("allocations", "effects", "certificate")
+ALL = "everything"
+"""Keeps the whole run folder of each case."""
+TABLES = (
+    *("allocations", "effects", "places", "groups", "consortia", "comparison", "stress", "certificate"),
+    ALL,
+)
 """What may be kept of a case beside its run.json."""
 
 MEMORY = Memory()
@@ -61,19 +68,58 @@ def work(task: Task) -> list[Done]:
 def solve_case(case: str, loaded: Loaded, tables: Sequence[str]) -> Done:
     """One case as the bytes of its folder: run.json and the tables that are kept, or its diagnosis."""
     try:
-        plan = planned(loaded)
-        files = plan_files(plan, tables)
+        files, status = case_files(loaded, tables)
     except AllocoptError as failure:
         return failed(case, failure)
     except Exception as failure:  # noqa: BLE001 - a bug in one case must not lose the others; it is told as a bug
         return Done(case, 1, {"error.json": _json(_bug(failure))})
-    return Done(case, 0 if plan.status == "optimal" else 4, files)
+    return Done(case, 0 if status == "optimal" else 4, files)
 
 
-def planned(loaded: Loaded) -> Plan:
-    """The plan of a scenario, from what earlier cases have left in memory."""
+def case_files(loaded: Loaded, tables: Sequence[str]) -> tuple[dict[str, bytes], str]:
+    """The files of a case and its status. Raises what a run raises.
+
+    An allocation of which only figures are kept is solved and proved, but its effects are not worked out.
+    """
     facts = MEMORY.gather(loaded)
+    scenario = loaded.scenario
+    if not tables and not is_grouping(scenario) and scenario.stress is None:
+        said = record(plan_or_reasons(facts))
+        return {"run.json": _json(said)}, said["status"]
+    found = run_facts(facts, tell=_quietly, plan=lambda facts, _tell: planned(facts))
+    return run_files(found, loaded, tables), found.record["status"]
+
+
+def _quietly(_step: str) -> None:
+    return
+
+
+def plan_or_reasons(facts: Facts) -> Plan:
+    """The plan; where there is none, Infeasible with its reasons and cures."""
+    try:
+        return planned(facts)
+    except Infeasible as failure:
+        raise explained(facts, failure, _quietly) from failure
+
+
+def planned(facts: Facts) -> Plan:
+    """The plan of an allocation, built on what earlier cases have left in memory."""
     return make_plan(facts)
+
+
+def run_files(found: Run, loaded: Loaded, tables: Sequence[str]) -> dict[str, bytes]:
+    """The files of a run folder that are kept, each table with its Parquet twin."""
+    wanted = {name: frame for name, frame in found.tables.items() if ALL in tables or name in tables}
+    with TemporaryDirectory() as draft:
+        folder = Path(draft)
+        write_files(replace(found, tables=wanted), folder)
+        if ALL in tables:
+            where = whereabouts(loaded, folder)
+            write_json(folder / "timing.json", {key: one for key, one in where.items() if key != "scenario"})
+        elif "certificate" not in tables:
+            (folder / "certificate.npz").unlink(missing_ok=True)
+        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return files | {f"{name}.parquet": parquet_bytes(frame) for name, frame in wanted.items()}
 
 
 def failed(case: str, failure: AllocoptError) -> Done:
@@ -87,33 +133,6 @@ def _bug(failure: Exception) -> dict[str, Any]:
         f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in traceback.extract_tb(failure.__traceback__)
     ]
     return {"error": {"exit": 1, "kind": "bug", "message": said, "problems": [], "cures": [], "where": where}}
-
-
-def plan_files(plan: Plan, tables: Sequence[str]) -> dict[str, bytes]:
-    """The files of a solved case; the effects are worked out only when they are kept."""
-    if "effects" in tables:
-        check_groupings(groupings(plan.facts), attributes(plan.facts))
-        found = run_of(plan)
-        said, frames = (
-            found.record,
-            {name: frame for name, frame in found.tables.items() if name in tables or name not in TABLES},
-        )
-    else:
-        said, frames = record(plan), {"allocations": plan.table} if "allocations" in tables else {}
-    files = {"run.json": _json(said)}
-    for name, frame in frames.items():
-        files |= {f"{name}.csv": csv_bytes(frame), f"{name}.parquet": parquet_bytes(frame)}
-    if "certificate" in tables:
-        made = io.BytesIO()
-        write_certificate(made, plan)
-        files["certificate.npz"] = made.getvalue()
-    return files
-
-
-def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """A table as every run folder has it."""
-    text: str = frame.to_csv(index=False, lineterminator="\n", float_format="%.15g")
-    return text.encode()
 
 
 def parquet_bytes(frame: pd.DataFrame) -> bytes:

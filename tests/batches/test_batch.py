@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from allocopt.batches import batch
 from allocopt.cli import app
 from allocopt.errors import InputFault, ScenarioFault
+from allocopt.runs import run
 
 GOOD = Path(__file__).parents[1] / "fixtures" / "bad" / "good" / "scenario.yaml"
 FLOOR = "rules.growth_floor.rate"
@@ -51,8 +52,6 @@ def test_each_case_is_a_row_and_the_broken_one_keeps_its_diagnosis(floors, tmp_p
 
 
 def test_a_case_is_what_run_says_of_the_same_scenario(floors, tmp_path):
-    from allocopt.runs import run
-
     found = batch(floors, workers=1, out=tmp_path / "runs")
     alone = run(GOOD, set=[f"{FLOOR}=2%"], out=tmp_path / "alone")
     assert alone.folder is not None
@@ -133,7 +132,7 @@ def test_what_is_kept_is_what_the_sweep_names(tmp_path):
 def test_a_folder_that_cannot_be_written_is_a_clear_error(floors, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way", encoding="utf-8")
-    with pytest.raises(InputFault, match="cannot write .*\n.*--out DIR"):
+    with pytest.raises(InputFault, match=r"cannot write .*\n.*--out DIR"):
         batch(floors, workers=1, out=blocked)
 
 
