@@ -232,6 +232,52 @@ def report(
             print("\n".join(str(path) for path in written))  # noqa: T201
 
 
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="NHS England's practice table (CSV) or a saved session (JSON).")],
+    *,
+    session: Annotated[Path | None, typer.Option("--session", help="Need indices for the places of a session.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Need indices for each value of a column.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Where the tables go.")] = Path(),
+    as_json: Json = False,
+) -> None:
+    """Take in files of NHS England's place-based allocation tool: practices with need indices, or a grouping."""
+    with failures(as_json=as_json):
+        from allocopt.exchange.desk import take_in
+        from allocopt.report.text import show_exchange
+
+        taken = take_in(file, session_file=session, by=by, out=out)
+        if as_json:
+            print_json(taken.as_dict())
+        else:
+            show_exchange(taken)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    *,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="geojson, parquet or session; repeatable; all that fit.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="The tool's practice table, for names and ICBs.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where the files go; the run folder unless said.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a run for other tools: GeoJSON of consortia, Parquet tables, a session of the allocation tool."""
+    with failures(as_json=as_json):
+        from allocopt.exchange.desk import give_out
+        from allocopt.report.text import show_exchange
+
+        given = give_out(folder, formats=formats or [], table=table, out=out)
+        if as_json:
+            print_json(given.as_dict())
+        else:
+            show_exchange(given)
+
+
 @app.command()
 def verify(
     folder: Folder,

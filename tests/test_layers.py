@@ -81,6 +81,7 @@ stress.treasury
 stress.shocks stress.years stress.reverse stress.pools stress.sizes stress.robust stress.monitoring
 stress.tables
 runs
+exchange.*
 report.console
 report.grouping_text
 report.*

@@ -17,6 +17,7 @@ from allocopt.units import say_money
 
 if TYPE_CHECKING:
     from allocopt.check import Verdict
+    from allocopt.exchange.desk import Taken
     from allocopt.plan import Facts
     from allocopt.runs import Run
 
@@ -92,6 +93,17 @@ def _cell(name: str, value: float) -> str:
     if name.endswith("_gbp"):
         return pounds(int(value))
     return f"{value:+.2f}%" if name.endswith("_pct") else f"{value:,.0f}"
+
+
+def show_exchange(taken: Taken) -> None:
+    """What an import or an export wrote, what to know about it, and the lines a scenario needs."""
+    out = console()
+    for path in taken.written:
+        out.print(f"wrote {path}", soft_wrap=True)
+    for note in taken.notes:
+        out.print(f"[yellow]note:[/yellow] {escape(note)}")
+    if taken.scenario:
+        out.print(f"in a scenario:\n{escape(taken.scenario)}", soft_wrap=True)
 
 
 def show_check(facts: Facts) -> None:
