@@ -31,7 +31,7 @@ from allocopt.check_bound import (
     recompile,
 )
 from allocopt.check_decided import Decided
-from allocopt.check_inputs import Plain, check_files, check_hash, find_tables, known, read_timing
+from allocopt.check_inputs import Plain, check_files, check_formulas, check_hash, find_tables, known, read_timing
 from allocopt.check_plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
 from allocopt.check_rules import SECOND, check_objectives, check_rule, said_of
 from allocopt.errors import InputFault, Problem
@@ -167,6 +167,8 @@ def _against_inputs(
     yield from guarded("objectives", lambda: check_objectives_recompiled(of, decided, record))
     yield from guarded("recompiled programme", lambda: check_recompiled(of, decided, record))
     yield from guarded("levels", lambda: check_levels(of, decided, folder / "certificate.npz"))
+    if (folder / "formulas.csv").is_file():
+        yield from guarded("formulas", lambda: check_formulas(_table(folder / "formulas.csv"), record, where, own))
     yield from guarded("bounds", lambda: check_bounds(of, record, folder / "certificate.npz"))
 
 

@@ -24,7 +24,7 @@ from allocopt.errors import ScenarioFault
 from allocopt.risk import ENGLAND_PRACTICES, persistent_draw
 from allocopt.scenario import find_scenario, load
 from allocopt.shipped import shipped
-from allocopt.verdict import Check, Floats, compared
+from allocopt.verdict import Check, Floats, compared, measured
 
 Plain = Mapping[str, Any]
 
@@ -195,6 +195,20 @@ def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats 
         columns={str(name): tuple(places[name]) for name in places.columns},
         roles=scenario["inputs"]["places"].get("columns", {}),
     )
+
+
+def check_formulas(
+    frame: pd.DataFrame, record: Plain, tables: Mapping[str, Path | None], own: Known
+) -> Iterator[Check]:
+    """Every candidate's target in formulas.csv, worked out again from the tables, to the pound."""
+    places = _places(record["scenario"]["inputs"]["places"], _table(tables, "places"))
+    candidates = {"formula": record["scenario"]["formula"], **record["scenario"].get("formulas", {})}
+    listed = list(dict.fromkeys(frame["formula"]))
+    yield compared("formulas listed", [] if listed == list(candidates) else [f"{listed}"], ", ".join(candidates))
+    for name, formula in candidates.items():
+        said = frame.loc[frame["formula"] == name, "target_gbp"].to_numpy(dtype=np.float64)
+        off = np.abs(said - _target(formula, places, float(own.pot[0])))
+        yield measured(f"formula {name}", off, at=list(own.places), what="targets worked out again", tolerance=1.0)
 
 
 def _held_back(said: Plain | None, years: tuple[str, ...], announced: Floats) -> Floats:

@@ -95,10 +95,17 @@ def _need_and_money(reading: Reading) -> dict[str, tuple[Cited, Bounds]]:
     shared = reading.scenario.inputs.baseline.shared
     if shared is not None and shared.by != "target":
         used[shared.by] = (reading.cited("inputs", "baseline", "shared", "by"), Bounds())
-    for component, given in reading.scenario.formula.items():
-        for name, keys in component_columns(given).items():
-            used.setdefault(name, (reading.cited("formula", component, *keys), Bounds()))
+    for above, formula in _formulas(reading).items():
+        for component, given in formula.items():
+            for name, keys in component_columns(given).items():
+                used.setdefault(name, (reading.cited(*above, component, *keys), Bounds()))
     return used
+
+
+def _formulas(reading: Reading) -> dict[tuple[str, ...], dict[str, Component]]:
+    """The scenario's formula and its candidates, by the keys above their components."""
+    given = reading.scenario
+    return {("formula",): given.formula} | {("formulas", name): one for name, one in given.formulas.items()}
 
 
 def component_columns(component: Component) -> dict[str, tuple[str, ...]]:

@@ -27,6 +27,7 @@ from allocopt.consortia_record import comparison_of, effects_of, grouping_record
 from allocopt.diagnose import diagnose
 from allocopt.effects import check_groupings, effects_tables, offered, summary, tidy, warnings
 from allocopt.errors import Infeasible, InputFault, Problem
+from allocopt.formulas import compare_formulas
 from allocopt.limits import limits
 from allocopt.model import load_model
 from allocopt.plan import Facts, Plan, gather, make_plan
@@ -187,10 +188,14 @@ def run_of(plan: Plan) -> Run:
     tables = effects_tables(plan.table, attributes(plan.facts), group_by=groupings(plan.facts), modelled_spend=modelled)
     said["summary"] = summary(tables, modelled_spend=modelled)
     said["warnings"] += warnings(tables)
+    compared = compare_formulas(plan.facts)
+    tables |= compared.effects if compared else {}
     said["titles"] = {name: table.attrs["title"] for name, table in tables.items()}
     found = {"allocations": plan.table, "effects": tidy(tables), "places": places_table(plan.facts)}
     limited = limits(plan)
-    return Run(said, found if limited is None else found | {"limits": limited}, None, plan)
+    found |= {} if limited is None else {"limits": limited}
+    found |= {"formulas": compared.places, "formula_components": compared.components} if compared else {}
+    return Run(said, found, None, plan)
 
 
 def with_stress(found: Run, *, tell: Callable[[str], None]) -> Run:

@@ -324,6 +324,8 @@ class Scenario(Frozen):
     pot: Annotated[Pot, BeforeValidator(_as_value)]
     inputs: InputTables
     formula: dict[str, Component]
+    formulas: dict[str, dict[str, Component]] = Field(default_factory=dict)
+    """Candidate formulas, each written like `formula`: compared with it place by place, never allocated by."""
     rules: dict[str, RuleSetting] = Field(default_factory=dict)
     objectives: list[ObjectiveSetting] = Field(default_factory=list)
     grouping: Grouping | None = None

@@ -60,7 +60,7 @@ ledger
 plan
 prices
 record
-limits
+limits formulas
 check_grouping
 consortia
 consortia_record

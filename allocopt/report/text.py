@@ -50,6 +50,8 @@ def show_run(found: Run, *, quiet: bool = False) -> None:
     )
     out.print(table("Rules", ["rule", "binding rows", "price of easing it"], map(rule_row, said["rules"]), left=1))
     out.print(table("Who gains and who loses, by region (against uniform growth)", *region_table(found.effects)))
+    if "formulas" in found.tables:
+        out.print(table("Candidate formulas, against the scenario's own", *formula_table(found.effects), left=1))
     out.print(f"\n{escape(said['summary'])}\n")
     for warning in said["warnings"]:
         out.print(f"[yellow]note:[/yellow] {escape(warning)}")
@@ -69,6 +71,21 @@ def status_line(said: Mapping[str, Any]) -> str:
     colour = "green" if said["status"] == "optimal" else "red"
     status, _, rest = status_words(said).partition(":")
     return f"[{colour}]{status}[/{colour}]:{rest}"
+
+
+def formula_table(effects: pd.DataFrame) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Each candidate: money moved, places that gain and lose, and that cross 5, 10 and 20% from target."""
+    rows = effects[effects["table"] == "formulas"]
+    wide = rows.pivot_table(index="group", columns="measure", values="value", sort=False)
+    shown = []
+    for name, row in wide.iterrows():
+        crossing = (
+            f"{row[f'crossing_out_{limit}_places']:,.0f} out, {row[f'crossing_in_{limit}_places']:,.0f} in"
+            for limit in (5, 10, 20)
+        )
+        gains = f"{row['gaining_places']:,.0f} / {row['losing_places']:,.0f}"
+        shown.append((escape(str(name)), pounds(int(row["gross_movement_gbp"])), gains, *crossing))
+    return ["formula", "moves", "gain / lose", "past 5%", "past 10%", "past 20%"], shown
 
 
 def region_table(effects: pd.DataFrame) -> tuple[list[str], list[tuple[str, ...]]]:

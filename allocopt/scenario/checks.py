@@ -38,7 +38,8 @@ def cross_checks(found: Findings, data: Mapping[str, Any]) -> None:
     _pot(found, pot, years)
     formula = _part(dict[str, Component], data, "formula")
     if formula is not None:
-        _formula(found, formula)
+        _formula(found, formula, ("formula",))
+    _candidates(found, data)
     inputs = data.get("inputs")
     inputs = inputs if isinstance(inputs, dict) else {}
     for kind, check in ((Baseline, _baseline), (Spend, _spend), (Places, _places)):
@@ -112,15 +113,24 @@ def _pot(found: Findings, pot: Pot | None, years: Sequence[str]) -> None:
             )
 
 
-def _formula(found: Findings, formula: Mapping[str, Component]) -> None:
+def _candidates(found: Findings, data: Mapping[str, Any]) -> None:
+    """Each candidate formula as the formula itself; `formula` names the scenario's own."""
+    given = data.get("formulas")
+    for name, written in given.items() if isinstance(given, dict) else ():
+        one = _part(dict[str, Component], {name: written}, name)
+        if name == "formula":
+            found.add(("formulas", name), "'formula' is the scenario's own formula", "give the candidate another name")
+        elif one is not None:
+            _formula(found, one, ("formulas", name))
+
+
+def _formula(found: Findings, formula: Mapping[str, Component], at: Keys) -> None:
     for name, one in formula.items():
-        _component(found, ("formula", name), one)
+        _component(found, (*at, name), one)
     shares = {name: one.share for name, one in formula.items() if one.share is not None}
     total = math.fsum(shares.values())
     if not shares:
-        found.add(
-            ("formula",), "no component has a share of the pot", "write at least one component with share and need"
-        )
+        found.add(at, "no component has a share of the pot", "write at least one component with share and need")
     elif abs(total - 1) > 1e-9:
         parts = " + ".join(write_rate(share) for share in shares.values())
         word = "take away" if total > 1 else "add"
@@ -129,7 +139,7 @@ def _formula(found: Findings, formula: Mapping[str, Component]) -> None:
             if total > 1
             else f"{word} {write_rate(1 - total)} in all to {', '.join(shares)}"
         )
-        found.add(("formula",), f"the shares add up to {write_rate(total)}, not 100%: {parts}", cure)
+        found.add(at, f"the shares add up to {write_rate(total)}, not 100%: {parts}", cure)
 
 
 def _component(found: Findings, keys: Keys, one: Component) -> None:
