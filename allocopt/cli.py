@@ -301,6 +301,28 @@ def verify(
     raise typer.Exit(0 if verdict.passed else 1)
 
 
+@app.command()
+def replay(
+    name: Annotated[
+        str | None, typer.Argument(help="A round or statement such as 2001-02 or S5; without it, all of them.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Compute published rounds and figures again: published beside computed, disagreement explained."""
+    with failures(as_json=as_json):
+        from allocopt.replay import replay as replay_rounds
+        from allocopt.report.replay_text import show_replay
+
+        episodes = replay_rounds(name)
+        passed = all(one.passed for one in episodes)
+        if as_json:
+            print_json({"passed": passed, "episodes": [one.as_dict() for one in episodes]})
+        else:
+            show_replay(episodes, whole=name is not None)
+    raise typer.Exit(0 if passed else 1)
+
+
 def print_json(data: Any) -> None:
     """One JSON object on stdout."""
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -59,6 +59,7 @@ grouping.solution
 ledger
 plan
 prices
+replay
 record
 limits formulas
 check_grouping

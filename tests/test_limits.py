@@ -1,0 +1,96 @@
+"""Each place's lowest and highest allocation, rule by rule: published minimum growth out of a stated policy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import allocopt
+from allocopt.shipped import shipped
+
+SCENARIO = """\
+format: 1
+name: Five CCGs of a minimum-growth policy
+model: pace_of_change
+years: [2016-17]
+pot: {pot}
+inputs:
+  places:
+    table: ccgs.csv
+    key: code
+    columns: {{population: people, previous_population: people_before}}
+  baseline: {{table: ccgs.csv, column: baseline_k, unit: £k}}
+formula: {{target: {{share: 100%, need: need}}}}
+rules:
+  growth_floor: {{rate: 3.05%, taper: {{from: 5%, to: 10%}}}}
+  per_head_floor: {{rate: 1.39%, taper: {{from: 5%, to: 10%}}}}
+objectives: [movement]
+"""
+# Opening distance: baseline / (1,000,000 x need / 1000) - 1: A -20%, B +5%, C +7.5%, D +10%, E what is left.
+# Cash floor: A and B 3.05%, C half of it, 1.525%, D nothing.
+# Per head: A 1.0139 x 1.03 - 1 = 4.4317%; B 1.0139 x 1.01 - 1 = 2.4039%; C 1.0139 x 1.02 - 1 = 3.4178%, half of it
+# 1.7089%; D nothing.
+# Minimum growth: A 4.4317% (per head), B 3.05% (cash), C 1.7089% (per head), D 0%.
+TABLE = """\
+code,people,people_before,baseline_k,need
+A,103000,100000,160000,200
+B,101000,100000,210000,200
+C,102000,100000,215000,200
+D,104000,100000,220000,200
+E,100000,100000,195000,200
+"""
+MINIMUM = {"A": 4.4317, "B": 3.05, "C": 1.7089, "D": 0.0}
+RULE = {"A": "per_head_floor", "B": "growth_floor", "C": "per_head_floor"}
+
+
+def run_of(folder, pot: str) -> allocopt.Run:
+    (folder / "ccgs.csv").write_text(TABLE, encoding="utf-8")
+    (folder / "minimum.yaml").write_text(SCENARIO.format(pot=pot), encoding="utf-8")
+    return allocopt.run(folder / "minimum.yaml", out=None)
+
+
+def test_minimum_growth_comes_out_of_a_scenario_that_only_states_the_policy(tmp_path):
+    limits = run_of(tmp_path, "£1.05bn").tables["limits"].set_index("place")
+    assert limits.loc[list(MINIMUM), "minimum_growth_pct"].to_dict() == pytest.approx(MINIMUM, abs=1e-6)
+    assert limits.loc[list(RULE), "minimum_rule"].to_dict() == RULE
+    assert limits.loc["A", "minimum_gbp"] == 167_090_720
+    assert limits.loc["A", "growth_floor_growth_pct"] == 3.05
+    assert limits["maximum_gbp"].isna().all()
+
+
+def test_a_pot_that_pays_for_the_minimum_alone_gives_everybody_the_minimum(tmp_path):
+    # 167,090,720 + 216,405,000 + 218,674,135 + 220,000,000 + 200,947,500 (E: cash floor, 3.05%) = 1,023,117,355
+    run = run_of(tmp_path, "£1,023,117,355")
+    growth = run.allocations.set_index("place")["growth_pct"]
+    assert growth[list(MINIMUM)].to_dict() == pytest.approx(MINIMUM, abs=1e-6)
+    assert set(run.tables["limits"]["held_by"]) == {"minimum"}
+
+
+def test_the_2016_policy_gives_all_192_ccgs_the_published_form_of_minimum_growth():
+    """A second sum in pandas: both floors, each times what is left of it between 5% and 10% over target."""
+    run = allocopt.run("policy-2016-21", out=None)
+    limits = run.tables["limits"].set_index("place")
+    table = pd.read_csv(shipped("scenarios") / "data" / "england_ccgs_2019_20.csv", index_col="ccg_code").sort_index()
+    base, need = table["allocation_2018_19_k"], table["weighted_population_2019_20"]
+    distance = 100 * ((base / base.sum()) / (need / need.sum()) - 1)
+    left = ((10 - distance) / 5).clip(0, 1)
+    people = table["registered_population_2019_20"] / table["registered_population_2018_19"]
+    expected = np.maximum(3.6 * left, (100 * 1.0296 * people - 100) * left)
+    floors = limits[["growth_floor_growth_pct", "per_head_floor_growth_pct"]].max(axis=1)
+    assert len(limits) == 192
+    assert np.abs(floors - expected).max() < 1e-6
+    given = run.allocations.set_index("place")["growth_pct"]
+    assert (given - limits["minimum_growth_pct"]).min() > -1e-5
+
+
+def test_a_ceiling_stands_as_highest(tmp_path):
+    run_of(tmp_path, "£1.05bn")
+    limits = allocopt.run(tmp_path / "minimum.yaml", set={"rules.growth_ceiling.rate": "9%"}, out=None).tables["limits"]
+    assert limits["maximum_growth_pct"].unique().tolist() == [9.0]
+    assert set(limits["maximum_rule"]) == {"growth_ceiling"}
+
+
+def test_a_run_without_rules_about_places_has_no_limits():
+    found = allocopt.run("england-ccgs-2019-20", set={"rules.no_further_under_target": "off"}, out=None)
+    assert "limits" not in found.tables
