@@ -174,6 +174,7 @@ def models(
     *,
     as_json: Json = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of scenario files.")] = False,
+    manual: Annotated[bool, typer.Option("--manual", help="Print the whole manual as Markdown.")] = False,
 ) -> None:
     """Print a model's mathematics, parameters, units, defaults and sources, from the code itself."""
     with failures(as_json=as_json):
@@ -183,6 +184,10 @@ def models(
             from allocopt.scenario import schema as scenario_schema
 
             print_json(scenario_schema())
+        elif manual:
+            from allocopt.report.handbook import handbook
+
+            sys.stdout.write(handbook())
         elif as_json:
             print_json(model_record(name))
         elif name:

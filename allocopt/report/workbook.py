@@ -1,8 +1,8 @@
 """report.xlsx: the tables of a run for those who work in spreadsheets: formats, filters, notes, and totals as formulas.
 
 A total is a formula over the sheet's own rows and agrees with the run to the pound; its stored value is the run's, so
-that a viewer that does not calculate shows the same. The same run gives the same bytes. Imports `account`, `headline`,
-`material`, `parts`.
+that a viewer that does not calculate shows the same. The same run gives the same bytes. Imports `account`, `glossary`,
+`headline`, `material`, `parts`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from allocopt.report.account import ATTRIBUTION, DEFINITIONS, assumptions
+from allocopt.report.glossary import COLUMNS, SPENDING
 from allocopt.report.headline import headline_rows, objective_row, rule_row, status_words
 from allocopt.report.material import Material, command, material
 from allocopt.report.parts import empty, heading_of, kind_of
@@ -39,25 +40,6 @@ FORMATS = {
 ADDED = frozenset({"gbp", "count"})
 """Kinds of column that add up; a rate never does."""
 NOT_ADDED = frozenset({"largest_gain_gbp", "largest_loss_gbp", "need_index", "opposite_population"})
-NOTES = {
-    "baseline_gbp": "What the place gets today: last year's recurrent allocation.",
-    "target_gbp": "The place's fair share of the pot by the needs formula.",
-    "allocation_gbp": "What the plan gives, in whole pounds; adds up to the pot exactly.",
-    "uniform_gbp": "Uniform growth: baseline x pot / total baseline.",
-    "against_uniform_gbp": "Allocation less uniform growth: a gain above zero, a loss below.",
-    "change_gbp": "Allocation less baseline, in cash.",
-    "opening_dft_pct": "Last year's money against this year's target shares; negative is under target.",
-    "closing_dft_pct": "Allocation against this year's target; negative is under target.",
-    "deficit_gbp": "Spend above allocation.",
-    "surplus_gbp": "Allocation above spend.",
-    "deficit_underfunding_gbp": "The part of the deficit that is target less allocation.",
-    "deficit_above_need_gbp": "The rest of the deficit: spending above need.",
-    "spend_gbp": "Expected spend.",
-    "balance_gbp": "Budget less spend: positive is a surplus.",
-}
-SPENDING = frozenset(
-    {"spend_gbp", "deficit_gbp", "surplus_gbp", "deficit_underfunding_gbp", "deficit_above_need_gbp", "balance_gbp"}
-)
 
 
 @dataclass(frozen=True)
@@ -162,9 +144,9 @@ def _sheet(book: Any, looks: Looks, one: Sheet, *, mark: str) -> None:
     page.write_string(0, 0, f"{one.title}{modelled}", looks.title)
     for at, name in enumerate(names):
         page.write_string(1, at, heading_of(name), looks.head)
-        if name in NOTES:
+        if name in COLUMNS:
             page.write_comment(
-                1, at, NOTES[name] + (mark if name in SPENDING else ""), {"x_scale": 1.6, "author": "allocopt"}
+                1, at, COLUMNS[name] + (mark if name in SPENDING else ""), {"x_scale": 1.6, "author": "allocopt"}
             )
     _rows(page, looks, one, kinds)
     if one.total and len(one.table):
