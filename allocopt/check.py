@@ -118,8 +118,7 @@ def _named(record: Plain) -> Check:
 
 def check_stages(record: Plain) -> Iterator[Check]:
     """Value, bound, gap, cap, proof and status of run.json fit together."""
-    solver, pot = record["scenario"]["solver"], record["scenario"]["pot"]["value"]
-    largest = max(pot.values()) if isinstance(pot, Mapping) else pot
+    solver, largest = record["scenario"]["solver"], max(record["pot_gbp"].values()) / 1e6
     for stage in record["objectives"]:
         wrong = [*_stage_faults(stage, solver, 1e-9 * largest * 1e6)]
         words = (

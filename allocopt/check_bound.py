@@ -46,7 +46,7 @@ class Found(Loaded):
 
     def table_path(self, *keys: str) -> Path:
         """The table of `inputs.<which>.table`. Raises KeyError when it is nowhere."""
-        path = self.tables.get(keys[1])
+        path = self.tables.get(keys[1] if keys[0] == "inputs" else keys[0])
         if path is None:
             raise KeyError(".".join(keys))
         return path.resolve()

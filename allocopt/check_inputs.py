@@ -28,7 +28,9 @@ from allocopt.verdict import Check, Floats, compared, measured
 
 Plain = Mapping[str, Any]
 
-TABLES = ("places", "baseline", "spend")
+TABLES = {which: ("inputs", which, "table") for which in ("places", "baseline", "spend", "populations")}
+TABLES["pot"] = ("pot", "table")
+"""Key path of each table that a scenario may name."""
 POUNDS = {"£": 1.0, "GBP": 1.0, "£k": 1e3, "GBP k": 1e3, "£m": 1e6, "GBP m": 1e6, "£bn": 1e9, "GBP bn": 1e9}
 LIMIT = 0.6
 """The effect of past activity stays within +/-60%."""
@@ -48,11 +50,11 @@ class Known:
     target: Floats
     """(n, T)"""
     population: Floats
-    """(n,) people; NaN throughout when no column is named"""
+    """(n, T) people; NaN throughout when no column is named"""
     spend: Floats | None
     """(n, T)"""
     previous: Floats
-    """(n,) people a year before the first year; NaN throughout when no column is named"""
+    """(n,) people a year before the first year; NaN throughout when nothing says so"""
     reserve: Floats
     """(T,) held back from what was announced"""
     columns: Mapping[str, tuple[str, ...]]
@@ -62,7 +64,7 @@ class Known:
 
     def people(self, step: int) -> Floats:
         """(n,) people of a year; the year before the first is -1."""
-        return self.previous if step < 0 else self.population
+        return self.previous if step < 0 else self.population[:, step]
 
     @property
     def opening(self) -> Floats:
@@ -77,12 +79,19 @@ def find_tables(folder: Path, record: Plain, scenario: Path | None) -> dict[str,
     With `scenario`, where that file states it; else where timing.json says it was read, beside the scenario file
     that it names, or among the scenarios that are shipped. Raises ScenarioFault when `scenario` is not there.
     """
-    said = record["scenario"]["inputs"]
-    written = {which: str(said[which]["table"]) for which in TABLES if said.get(which, {}).get("table")}
+    written = {which: name for which in TABLES if (name := _said_at(record, which))}
     return {
         which: next((path for path in _candidates(folder, which, name, scenario) if path.is_file()), None)
         for which, name in written.items()
     }
+
+
+def _said_at(record: Plain, which: str) -> str | None:
+    """The table that the scenario of a run names, as it is written."""
+    node: Any = record["scenario"]
+    for key in TABLES[which]:
+        node = node.get(key, {})
+    return str(node) if node else None
 
 
 def _candidates(folder: Path, which: str, name: str, scenario: Path | None) -> Iterator[Path]:
@@ -104,8 +113,11 @@ def _stated(file: Path, which: str, name: str) -> Iterator[Path]:
     """Where the scenario (or one that it extends) states the table, when it still names it."""
     try:
         loaded = load(file)
-        if getattr(getattr(loaded.scenario.inputs, which), "table", None) == name:
-            yield loaded.table_path("inputs", which, "table")
+        node: Any = loaded.scenario
+        for key in TABLES[which]:
+            node = getattr(node, key, None)
+        if node == name:
+            yield loaded.table_path(*TABLES[which])
     except ScenarioFault:
         return
 
@@ -127,7 +139,7 @@ def read_timing(folder: Path) -> Plain:
 
 def check_files(record: Plain, tables: Mapping[str, Path | None]) -> Iterator[Check]:
     """Every table of the scenario is there with the bytes that the run read, and run.json names no other."""
-    stated = {str(record["scenario"]["inputs"][which]["table"]): path for which, path in tables.items()}
+    stated = {str(_said_at(record, which)): path for which, path in tables.items()}
     listed = {one["file"]: one for one in record["inputs"]}
     odd = [f"run.json lists {name}, which its scenario does not name" for name in listed if name not in stated]
     odd += [f"run.json does not list {name}, which its scenario names" for name in stated if name not in listed]
@@ -176,11 +188,12 @@ def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats 
     scenario = record["scenario"]
     places = _places(scenario["inputs"]["places"], _table(tables, "places"))
     years = tuple(scenario["years"])
-    value = scenario["pot"]["value"]
-    announced = np.array([1e6 * float(value[year] if isinstance(value, Mapping) else value) for year in years])
+    announced, people = _pots(scenario["pot"], tables, years), _people(scenario["inputs"], places, tables, years)
     held = _held_back(scenario.get("rules", {}).get("reserve"), years, announced)
     pot = announced - held
-    target = np.stack([_target(scenario["formula"], places, one) for one in pot], axis=1)
+    first = _population(scenario["inputs"]["places"], places, "population")
+    grown = people / first[:, None] if "populations" in scenario["inputs"] else np.ones((len(places), len(years)))
+    target = np.stack([_target(scenario["formula"], places, pot[t], grown[:, t]) for t in range(len(years))], axis=1)
     return Known(
         places=tuple(places.index),
         names=_names(scenario["inputs"]["places"], places),
@@ -188,9 +201,9 @@ def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats 
         pot=pot,
         baseline=_baseline(scenario["inputs"], places, tables, target[:, 0], float(pot[0])),
         target=target,
-        population=_population(scenario["inputs"]["places"], places, "population"),
+        population=people,
         spend=_spend(scenario["inputs"], places, tables, target, distance),
-        previous=_population(scenario["inputs"]["places"], places, "previous_population"),
+        previous=_before(scenario["inputs"], places, first),
         reserve=held,
         columns={str(name): tuple(places[name]) for name in places.columns},
         roles=scenario["inputs"]["places"].get("columns", {}),
@@ -271,8 +284,52 @@ def _population(said: Plain, places: pd.DataFrame, role: str) -> Floats:
     return np.full(len(places), np.nan) if column is None else _figures(places, column)
 
 
-def _target(formula: Plain, places: pd.DataFrame, pot: float) -> Floats:
-    """(n,) pounds: amounts first, the rest of the pot by the shares of need."""
+def _year_rows(said: Plain, frame: pd.DataFrame, year: str) -> pd.DataFrame:
+    """The rows of one year that `where` keeps; 2019/20 and 2019-20 are the same year."""
+    frame = frame[frame[said["year"]].str.strip().str.replace("/", "-") == year]
+    for column, wanted in said.get("where", {}).items():
+        frame = frame[frame[column].isin([wanted] if isinstance(wanted, str) else wanted)]
+    return frame
+
+
+def _pots(said: Plain, tables: Mapping[str, Path | None], years: tuple[str, ...]) -> Floats:
+    """(T,) pounds."""
+    if "table" in said:
+        rows = [_year_rows(said, _table(tables, "pot"), year) for year in years]
+        return np.array([POUNDS[said["unit"]] * _figures(one, said["column"]).item() for one in rows])
+    value = said["value"]
+    return np.array([1e6 * float(value[year] if isinstance(value, Mapping) else value) for year in years])
+
+
+def _people(inputs: Plain, places: pd.DataFrame, tables: Mapping[str, Path | None], years: tuple[str, ...]) -> Floats:
+    """(n, T): the same in every year, or from the table of populations, body by body where places follow one."""
+    own, said = _population(inputs["places"], places, "population"), inputs.get("populations")
+    if said is None:
+        return np.repeat(own[:, None], len(years), axis=1)
+    codes = places[said.get("follows", inputs["places"]["key"])]
+    found = np.empty((len(places), len(years)))
+    for step, year in enumerate(years):
+        rows = _year_rows(said, _table(tables, "populations"), year)
+        figure = dict(zip(rows[said["key"]], _figures(rows, said["column"]), strict=True))
+        found[:, step] = [figure[code] for code in codes]
+    if "follows" not in said:
+        return found
+    total: dict[str, float] = {}
+    for code, one in zip(codes, own, strict=True):
+        total[code] = total.get(code, 0.0) + one
+    return np.asarray(found * (own / np.array([total[code] for code in codes]))[:, None])
+
+
+def _before(inputs: Plain, places: pd.DataFrame, first: Floats) -> Floats:
+    """(n,) people a year before the first year: with populations by year, those that the needs belong to."""
+    named = "previous_population" in inputs["places"].get("columns", {})
+    return (
+        first if "populations" in inputs and not named else _population(inputs["places"], places, "previous_population")
+    )
+
+
+def _target(formula: Plain, places: pd.DataFrame, pot: float, grown: Floats) -> Floats:
+    """(n,) pounds: amounts first, the rest of the pot by the shares of need, which grows with people."""
     amounts = np.zeros(len(places))
     shares = np.zeros(len(places))
     for said in formula.values():
@@ -280,7 +337,7 @@ def _target(formula: Plain, places: pd.DataFrame, pot: float) -> Floats:
             less = _figures(places, said["less"]) if "less" in said else 0.0
             amounts += POUNDS[said.get("unit", "£")] * (_figures(places, said["amount"]) - less)
         else:
-            need = _need(said, places)
+            need = _need(said, places) * grown
             shares += said["share"] * need / need.sum()
     rest = pot - amounts.sum()
     return np.asarray(amounts + (rest * shares / shares.sum() if shares.any() else 0.0))

@@ -81,7 +81,7 @@ def _percentages(table: pd.DataFrame) -> Iterator[Check]:
 def check_against_inputs(table: pd.DataFrame, known: Known, record: Plain) -> Iterator[Check]:
     """Places, names, people, targets, baselines, spend and uniform growth of the table against the inputs."""
     yield _same_rows(table, known)
-    people = np.repeat(known.population, len(known.years))
+    people = known.population.ravel()
     said = table["population"].to_numpy(dtype=np.float64)
     yield measured(
         "population",

@@ -3,6 +3,8 @@
     n_cp     = need_cp x product of its indices          (or sum of w_k column_k in place of need_cp)
     target_p = sum_a amount_ap + (pot - sum of amounts) x sum_c share_c x n_cp / sum_q n_cq
 
+With populations by year the need of a place grows with its people: n_cpt = n_cp x people_pt / people_p.
+
 Weighted capitation as published for English places: domain section 3 holds the weights. Imports `inputs`, `errors`,
 `units` and the types of `settings`.
 """
@@ -57,7 +59,7 @@ def targets(scenario: Scenario, inputs: Inputs) -> Targets:
             )
         )
     components = {
-        name: _by_year(amounts[name], inputs) if name in amounts else _by_year(fractions[name], inputs) * rest
+        name: _by_year(amounts[name], inputs) if name in amounts else fractions[name] * rest
         for name in scenario.formula
     }
     target = pd.DataFrame(
@@ -93,21 +95,28 @@ def amount(name: str, component: Component, inputs: Inputs) -> pd.Series:
     return money.rename(name)
 
 
-def _fractions(scenario: Scenario, inputs: Inputs) -> dict[str, pd.Series]:
-    """share_c x n_cp / sum_q n_cq by component; together they sum to 1."""
+def _fractions(scenario: Scenario, inputs: Inputs) -> dict[str, pd.DataFrame]:
+    """share_c x n_cp / sum_q n_cq by component, place x year; together they sum to 1 in every year."""
     shared = {name: given for name, given in scenario.formula.items() if given.amount is None}
     total = sum(given.share or 0.0 for given in shared.values())
-    fractions, problems = {}, []
+    fractions, problems = dict[str, pd.DataFrame](), list[Problem]()
     for name, given in shared.items():
         needs = need(given, inputs)
         if not needs.sum() > 0:
             message, key = "its need sums to zero, so nothing can be shared by it", f"formula.{name}.need"
             problems.append(Problem(message, "name another column", key))
             continue
-        fractions[name] = needs * ((given.share or 0.0) / total / needs.sum())
+        fractions[name] = _shared(needs, (given.share or 0.0) / total, inputs)
     if problems:
         raise _fault(*problems)
     return fractions
+
+
+def _shared(needs: pd.Series, share: float, inputs: Inputs) -> pd.DataFrame:
+    if inputs.growth is None:
+        return _by_year(needs * (share / needs.sum()), inputs)
+    grown = inputs.growth.mul(needs, axis="index")
+    return grown * (share / grown.sum())
 
 
 def _amounts_fit(amounts: Mapping[str, pd.Series], inputs: Inputs) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from allocopt.columns import frame
@@ -22,6 +21,7 @@ from allocopt.places import all_places, places_of_run
 from allocopt.reading import Reading
 from allocopt.tables import some
 from allocopt.units import say_money
+from allocopt.yearly import populations, pots, previous
 
 if TYPE_CHECKING:
     from allocopt.scenario import Loaded
@@ -47,7 +47,10 @@ class Inputs:
     name: pd.Series
     population: pd.DataFrame
     """Place x year, people; NaN throughout when the scenario names no population column."""
-    previous_population: pd.Series | None
+    previous_population: pd.DataFrame | None
+    """Place x year, people a year before; None when nothing says so of the first year."""
+    growth: pd.DataFrame | None
+    """Place x year: people over those that the needs belong to; None when one population stands for every year."""
     roles: Mapping[str, str]
     """Role (population, area, region, imd, latitude, ...) -> column of `places`."""
     pot: pd.Series
@@ -90,8 +93,10 @@ def read_inputs(loaded: Loaded) -> Inputs:
     columns = frame(reading, kept)
     recorded = spend_by_place(reading, spending, kept)
     baseline, bodies = baseline_by_place(reading, baselines, kept, columns)
+    pot, people = pots(reading), populations(reading, kept, columns)
     reading.stop_if_wrong()
-    return _assemble(reading, kept, columns, baseline=baseline, bodies=bodies, recorded=recorded)
+    money = {"baseline": baseline, "bodies": bodies, "recorded_spend": recorded}
+    return _assemble(reading, kept, columns, pot=pot, people=people, money=money)
 
 
 def _assemble(
@@ -99,26 +104,24 @@ def _assemble(
     kept: Keyed,
     columns: pd.DataFrame,
     *,
-    baseline: pd.Series | None,
-    bodies: pd.Series | None,
-    recorded: pd.Series | None,
+    pot: pd.Series,
+    people: pd.DataFrame,
+    money: Mapping[str, pd.Series | None],
 ) -> Inputs:
     scenario, roles = reading.scenario, reading.roles
-    years, previous = tuple(scenario.years), roles.get("previous_population")
     if "population" not in roles:
         reading.notes.append("no population column is named: figures per head are not made")
     return Inputs(
         places=columns,
-        years=years,
+        years=tuple(scenario.years),
         name=_names(columns, scenario.inputs.places.name),
-        population=_population(columns, roles.get("population"), years),
-        previous_population=None if previous is None else columns[previous].rename("previous_population"),
+        population=people,
+        previous_population=_previous(reading, columns, people),
+        growth=_growth(reading, columns, people),
         roles=roles,
-        pot=_pot(scenario) - _reserve(scenario),
-        reserve=_reserve(scenario) if "reserve" in scenario.rules else None,
-        baseline=baseline,
-        bodies=bodies,
-        recorded_spend=recorded,
+        pot=pot - _reserve(scenario, pot),
+        reserve=_reserve(scenario, pot) if "reserve" in scenario.rules else None,
+        **money,
         lines=pd.Series(kept.table.lines, index=columns.index, name="line"),
         files=tuple(InputFile(table.file, table.sha256, len(table)) for table in reading.tables.values()),
         notes=(*reading.notes, *_reserve_notes(scenario)),
@@ -131,23 +134,24 @@ def _names(columns: pd.DataFrame, name: str | None) -> pd.Series:
     return given.astype("str").rename("name")
 
 
-def _population(columns: pd.DataFrame, name: str | None, years: Sequence[str]) -> pd.DataFrame:
-    """Place x year: one column of the places table stands for every year."""
-    people = columns[name].to_numpy() if name else np.full(len(columns), np.nan)
-    return pd.DataFrame(dict.fromkeys(years, people), index=columns.index)
+def _previous(reading: Reading, columns: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame | None:
+    """The places' own column of a year before; else, with populations by year, the column that their needs belong to."""
+    roles, by_year = reading.roles, reading.scenario.inputs.populations is not None
+    before = roles.get("previous_population") or (roles.get("population") if by_year else None)
+    return None if before is None else previous(people, columns[before])
 
 
-def _pot(scenario: Scenario) -> pd.Series:
-    value = scenario.pot.value
-    by_year = {year: value[year] if isinstance(value, dict) else value for year in scenario.years}
-    return pd.Series(by_year, name="pot", dtype="float64").rename_axis("year")
+def _growth(reading: Reading, columns: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame | None:
+    if reading.scenario.inputs.populations is None:
+        return None
+    return people.div(columns[reading.roles["population"]].astype("float64"), axis="index")
 
 
-def _reserve(scenario: Scenario) -> pd.Series:
+def _reserve(scenario: Scenario, pot: pd.Series) -> pd.Series:
     """The share of each year's announced pot that the rule `reserve` holds back, to the pound."""
     share: Any = scenario.rules["reserve"].parameters["share"] if "reserve" in scenario.rules else 0.0
     by_year = {year: share[year] if isinstance(share, dict) else share for year in scenario.years}
-    return (_pot(scenario) * pd.Series(by_year)).round(6).rename("reserve").rename_axis("year")
+    return (pot * pd.Series(by_year)).round(6).rename("reserve").rename_axis("year")
 
 
 def with_pot(inputs: Inputs, scenario: Scenario) -> Inputs:

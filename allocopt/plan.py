@@ -83,7 +83,7 @@ def facts_of(loaded: Loaded, inputs: Inputs) -> Facts:
         baseline=base.to_numpy(dtype=float),
         target=aims.target.to_numpy(dtype=float),
         population=inputs.population.to_numpy(dtype=float),
-        previous_population=previous_population(inputs),
+        previous_population=_array(inputs.previous_population),
         reserve=None if inputs.reserve is None else inputs.reserve.to_numpy(dtype=float),
         spend=spend.spend.to_numpy(dtype=float) if spend else None,
         spend_draws=sampled_spend(stress),
@@ -93,12 +93,8 @@ def facts_of(loaded: Loaded, inputs: Inputs) -> Facts:
     return Facts(loaded, inputs, aims, spend, situation, stress)
 
 
-def previous_population(inputs: Inputs) -> Array | None:
-    """(n, T) people a year before each year: the places' own column, then the population of the year before."""
-    if inputs.previous_population is None:
-        return None
-    people = inputs.population.to_numpy(dtype=float)
-    return np.column_stack([inputs.previous_population.to_numpy(dtype=float), people[:, :-1]])
+def _array(table: pd.DataFrame | None) -> Array | None:
+    return None if table is None else table.to_numpy(dtype=float)
 
 
 def make_plan(facts: Facts, *, tell: Callable[[str], None] = lambda step: None) -> Plan:  # noqa: ARG005

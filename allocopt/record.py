@@ -53,6 +53,9 @@ def record(plan: Plan) -> dict[str, Any]:
         "overrides": list(facts.loaded.overrides),
         "model": facts.loaded.scenario.model,
         "status": plan.status,
+        "pot_gbp": {
+            year: round(float(pot) * 1e6) for year, pot in zip(facts.situation.years, facts.situation.pot, strict=True)
+        },
         "objectives": [stage_record(stage) for stage in plan.stages],
         "headline": headline(plan.table),
         "rules": [_rule_record(plan, rule, priced.get(rule.name)) for rule in plan.programme.rules.values()],

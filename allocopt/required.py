@@ -68,6 +68,8 @@ def _listed(loaded: Loaded, model: Model) -> Iterator[tuple[Objective, str]]:
 
 def _columns(loaded: Loaded, model: Model) -> Iterator[Problem]:
     given = {role for role, column in loaded.scenario.inputs.places.columns if column is not None}
+    if loaded.scenario.inputs.populations is not None:
+        given.add("previous_population")
     asked: list[tuple[Rule | Objective, tuple[str, str]]] = [
         (rule, ("rules", rule.name)) for rule, _ in _on(loaded, model)
     ]

@@ -271,12 +271,16 @@ def write_files(found: Run, folder: Path) -> None:
 
 def whereabouts(loaded: Loaded, folder: Path) -> dict[str, Any]:
     """For `verify`: where the scenario and its tables were, and the hash of every file it reads; outside every hash."""
-    inputs = loaded.scenario.inputs
-    named = [which for which in ("places", "baseline", "spend") if getattr(getattr(inputs, which), "table", None)]
+    inputs, named = loaded.scenario.inputs, dict[str, tuple[str, ...]]()
+    for which in ("places", "baseline", "spend", "populations"):
+        if getattr(getattr(inputs, which), "table", None):
+            named[which] = ("inputs", which, "table")
+    if loaded.scenario.pot.table:
+        named["pot"] = ("pot", "table")
     checked = sorted(path for path in folder.iterdir() if path.name == "run.json" or path.suffix in (".csv", ".npz"))
     return {
         "scenario": str(loaded.path.resolve()),
-        "tables": {which: str(loaded.table_path("inputs", which, "table")) for which in named},
+        "tables": {which: str(loaded.table_path(*keys)) for which, keys in named.items()},
         "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in checked},
     }
 

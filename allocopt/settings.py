@@ -21,18 +21,28 @@ def _as_value(given: Any) -> Any:
     return {"value": given} if isinstance(given, str | int | float) else given
 
 
-def _year_text(given: Any) -> Any:
-    return str(given) if isinstance(given, int) else given
+def year_text(given: Any) -> Any:
+    """A year as it is written everywhere: 2019-20 also where a file says 2019/20."""
+    return str(given).replace("/", "-") if isinstance(given, int | str) else given
 
 
-Year = Annotated[str, BeforeValidator(_year_text)]
+Year = Annotated[str, BeforeValidator(year_text)]
 
 
 class Pot(Sourced):
     """The money to be allocated."""
 
-    value: Money | dict[Year, Money]
+    value: Money | dict[Year, Money] | None = None
     """The pot (quantum): an amount, or one amount a year."""
+    table: str | None = None
+    """Instead of `value`: a table with one row for each year."""
+    column: str | None = None
+    """Column of that table with the money."""
+    unit: TableUnit | None = None
+    year: str | None = None
+    """Column of that table with the year (2019/20 and 2019-20 are the same)."""
+    where: dict[str, str | list[str]] | None = None
+    """Only rows of that table whose column has one of these values."""
 
 
 class PlaceColumns(Frozen):
@@ -171,10 +181,29 @@ class Spend(Sourced):
     national_shift: Rate | None = None
 
 
+class Populations(Sourced):
+    """People by place and year: targets of each year follow them, since need grows with a place's population."""
+
+    table: str
+    """CSV or Parquet file with one row for each code and year."""
+    key: str
+    """Column with the code."""
+    year: str
+    """Column with the year (2019/20 and 2019-20 are the same)."""
+    column: str
+    """Column with people."""
+    where: dict[str, str | list[str]] | None = None
+    """Only rows whose column has one of these values."""
+    follows: str | None = None
+    """Column of the places table with a larger body's code: every place's population then follows its body's."""
+
+
 class InputTables(Frozen):
     """The tables of a run, joined on place code exactly in both directions."""
 
     places: Places
+    populations: Populations | None = None
+    """Without it the population of the places table stands for every year."""
     baseline: Baseline
     spend: Spend | None = None
     """Without it the run has no deficits, and objectives that need spend are refused."""

@@ -33,7 +33,7 @@ tables
 cells
 joins
 reading
-columns money places
+columns money places yearly
 inputs
 returns
 hulls quantiles streams

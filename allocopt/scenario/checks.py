@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from allocopt.scenario.faults import Findings, shown
 from allocopt.scenario.rules import every_year
 from allocopt.scenario.tree import Keys, Table, dotted, find, suggestion
-from allocopt.settings import Baseline, Component, Places, Pot, Spend
+from allocopt.settings import Baseline, Component, Places, Pot, Spend, year_text
 from allocopt.units import write_rate
 
 _RISK = (
@@ -51,7 +51,9 @@ def cross_checks(found: Findings, data: Mapping[str, Any]) -> None:
 def year_names(data: Mapping[str, Any]) -> list[str]:
     """The years as text; [] when they are not a list."""
     years = data.get("years")
-    return [str(one) for one in years] if isinstance(years, list) else []
+    return (
+        [year_text(one) if isinstance(one, int | str) else str(one) for one in years] if isinstance(years, list) else []
+    )
 
 
 def _part(kind: Any, data: Mapping[str, Any], key: str) -> Any:
@@ -88,6 +90,11 @@ def _pot(found: Findings, pot: Pot | None, years: Sequence[str]) -> None:
     if pot is None:
         return
     keys = ("pot", "value")
+    if not _ways(found, ("pot",), pot, ("table", "column", "unit", "year"), "value"):
+        return
+    if pot.value is None:
+        _demand(found, ("pot",), pot, ("table", "column", "unit", "year"), (), "a pot from a table")
+        return
     if isinstance(pot.value, dict):
         given = find(found.tree, keys)
         if isinstance(given, Table):

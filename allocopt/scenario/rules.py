@@ -17,6 +17,7 @@ from allocopt.errors import Problem, ScenarioFault
 from allocopt.scenario.faults import Findings, type_errors
 from allocopt.scenario.shape import PROVENANCE, accepted, known, objectives
 from allocopt.scenario.tree import Items, Keys, Leaf, Table, Tree, find, plain, suggestion, written
+from allocopt.settings import year_text
 
 if TYPE_CHECKING:
     from allocopt.model import Model, Parameter
@@ -120,14 +121,17 @@ def _parameter(
         read = _read(found, keys, given, parameter, models)
         return {} if read is None else {parameter.name: read}
     every_year(found, keys, given, years)
-    by_year = {year: _read(found, (*keys, year), one, parameter, models) for year, one in given.items.items()}
+    by_year = {
+        year_text(year): _read(found, (*keys, year), one, parameter, models) for year, one in given.items.items()
+    }
     return {} if None in by_year.values() else {parameter.name: by_year}
 
 
 def every_year(found: Findings, keys: Keys, given: Table, years: Sequence[str]) -> None:
     """A map by year has every year of the scenario and no other."""
-    missing = [year for year in years if year not in given.items]
-    extra = [year for year in given.items if year not in years]
+    said = [year_text(year) for year in given.items]
+    missing = [year for year in years if year not in said]
+    extra = [year for year in given.items if year_text(year) not in years]
     if years and missing:
         found.add(keys, f"no value for {', '.join(missing)}", f"write one for every year: {', '.join(years)}")
     for year in extra if years else ():
