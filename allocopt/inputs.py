@@ -21,7 +21,7 @@ from allocopt.places import all_places, places_of_run
 from allocopt.reading import Reading
 from allocopt.tables import some
 from allocopt.units import say_money
-from allocopt.yearly import populations, pots, previous
+from allocopt.yearly import populations, pots, previous, stated_pots
 
 if TYPE_CHECKING:
     from allocopt.scenario import Loaded
@@ -49,8 +49,6 @@ class Inputs:
     """Place x year, people; NaN throughout when the scenario names no population column."""
     previous_population: pd.DataFrame | None
     """Place x year, people a year before; None when nothing says so of the first year."""
-    growth: pd.DataFrame | None
-    """Place x year: people over those that the needs belong to; None when one population stands for every year."""
     roles: Mapping[str, str]
     """Role (population, area, region, imd, latitude, ...) -> column of `places`."""
     pot: pd.Series
@@ -68,6 +66,8 @@ class Inputs:
     """Explicit choices of the scenario that were applied, in words, with counts."""
     reserve: pd.Series | None = None
     """By year, GBP million held back before anything is allocated, in whole pounds; None when nothing is."""
+    growth: pd.DataFrame | None = None
+    """Place x year: people over those that the needs belong to; None when one population stands for every year."""
 
     def role(self, name: str) -> pd.Series | None:
         """The column that holds role `name`, or None when the scenario names none."""
@@ -135,7 +135,7 @@ def _names(columns: pd.DataFrame, name: str | None) -> pd.Series:
 
 
 def _previous(reading: Reading, columns: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame | None:
-    """The places' own column of a year before; else, with populations by year, the column that their needs belong to."""
+    """Each place's own column of a year before; else, with populations by year, that which the needs belong to."""
     roles, by_year = reading.roles, reading.scenario.inputs.populations is not None
     before = roles.get("previous_population") or (roles.get("population") if by_year else None)
     return None if before is None else previous(people, columns[before])
@@ -156,8 +156,9 @@ def _reserve(scenario: Scenario, pot: pd.Series) -> pd.Series:
 
 def with_pot(inputs: Inputs, scenario: Scenario) -> Inputs:
     """The same tables with the pot and the reserve of another scenario."""
-    reserve = _reserve(scenario)
-    return replace(inputs, pot=_pot(scenario) - reserve, reserve=None if inputs.reserve is None else reserve)
+    pot = stated_pots(scenario)
+    reserve = _reserve(scenario, pot)
+    return replace(inputs, pot=pot - reserve, reserve=None if inputs.reserve is None else reserve)
 
 
 def _reserve_notes(scenario: Scenario) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ Imports `model`, `settings` and `errors`.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyomo.environ as pyo
 
 from allocopt.errors import Infeasible, ScenarioFault
 from allocopt.errors import Problem as Fault
 from allocopt.model import Model, Objective, Rule
+from allocopt.modelling import pyo
 from allocopt.settings import ObjectiveSetting, RuleSetting
 
 Array = npt.NDArray[np.float64]
@@ -191,7 +191,7 @@ class _Builder:
 
     def amounts(self, name: str, year: str, most: Mapping[str, float]) -> dict[str, Any]:
         if (name, year) not in self._parts:
-            variables = self._component(name, pyo.Var(pyo.Any, dense=False))
+            variables = self._component(name, lambda: pyo.Var(pyo.Any, dense=False))
             made = self._parts[name, year] = {key: variables.add((key, year)) for key in most}
             for key, variable in made.items():
                 variable.setlb(0.0)
@@ -201,7 +201,7 @@ class _Builder:
     def _new_part(
         self, name: str, year: str, excess: Mapping[str, Any], most: Mapping[str, float] | float
     ) -> dict[str, Any]:
-        variables = self._component(name, pyo.Var(pyo.Any, dense=False))
+        variables = self._component(name, lambda: pyo.Var(pyo.Any, dense=False))
         made = {}
         for p, expression in excess.items():
             variable = variables.add((p, year))
@@ -217,12 +217,12 @@ class _Builder:
         return getattr(self.model, name)
 
     def require(self, name: str, key: tuple[str, ...], expression: Any) -> None:
-        self._component(name, pyo.Constraint(pyo.Any)).add(key, expression)
+        self._component(name, lambda: pyo.Constraint(pyo.Any)).add(key, expression)
 
-    def _component(self, name: str, fresh: Any) -> Any:
+    def _component(self, name: str, fresh: Callable[[], Any]) -> Any:
         if name not in self._definitions:
-            self.model.add_component(name, fresh)
-            self._definitions[name] = fresh
+            made = self._definitions[name] = fresh()
+            self.model.add_component(name, made)
         return self._definitions[name]
 
     def views(self) -> list[YearView]:

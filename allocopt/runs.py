@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,9 @@ from allocopt.plan import Facts, Plan, gather, make_plan
 from allocopt.record import record
 from allocopt.scenario import Loaded, load
 from allocopt.solve.stages import Stage
-from allocopt.stress.tables import Decided, paid, stress_of
+
+if TYPE_CHECKING:
+    from allocopt.stress.tables import Decided
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,10 @@ def run_of(plan: Plan) -> Run:
 
 def with_stress(found: Run, *, tell: Callable[[str], None]) -> Run:
     """The run with its stress tables, where its scenario has a `stress:` block."""
+    if found.plan is None or found.plan.facts.loaded.scenario.stress is None:
+        return found
+    from allocopt.stress.tables import stress_of  # noqa: PLC0415 - it loads scipy's statistics
+
     stressed = stress_of(_decided(found), tell=tell)
     if stressed is None:
         return found
@@ -210,6 +216,8 @@ def with_stress(found: Run, *, tell: Callable[[str], None]) -> Run:
 
 def _decided(found: Run) -> Decided:
     """What a stress holds fixed: the pounds of the allocation, or what each place brings to its consortium."""
+    from allocopt.stress.tables import Decided, paid  # noqa: PLC0415 - as above
+
     if isinstance(found.plan, Consortia):
         group = found.plan.groups.set_index("place")["group"].reindex(list(found.plan.facts.situation.places))
         return Decided(found.plan.facts, found.plan.budget[:, None] / 1e6, group.fillna("").to_numpy(dtype="str"))

@@ -30,7 +30,7 @@ def pots(reading: Reading) -> pd.Series:
     """The pot of each year, GBP million, index year: from `value`, or one row a year of the table."""
     scenario = reading.scenario
     if scenario.pot.table is None:
-        return _said(scenario)
+        return stated_pots(scenario)
     pot, keys = scenario.pot, ("pot",)
     table = reading.table(pot.table or "", "pot", "table")
     nothing = pd.Series(np.nan, index=pd.Index(scenario.years, name="year"), name="pot")
@@ -47,7 +47,8 @@ def pots(reading: Reading) -> pd.Series:
     return nothing
 
 
-def _said(scenario: Scenario) -> pd.Series:
+def stated_pots(scenario: Scenario) -> pd.Series:
+    """The pot of each year, GBP million, of a scenario that gives it as `value`."""
     value = scenario.pot.value
     by_year = {year: value[year] if isinstance(value, dict) else value for year in scenario.years}
     return pd.Series(by_year, name="pot", dtype="float64").rename_axis("year")
@@ -101,7 +102,7 @@ def populations(reading: Reading, kept: Keyed, columns: pd.DataFrame) -> pd.Data
     """Place x year, people; NaN throughout when the scenario names no population. Problems are kept in `reading`."""
     years, role = reading.scenario.years, reading.roles.get("population")
     given = reading.scenario.inputs.populations
-    own = columns[role].to_numpy(dtype=float) if role else np.full(len(columns), np.nan)
+    own = columns[role].to_numpy(dtype=float) if role in columns else np.full(len(columns), np.nan)
     same = pd.DataFrame(dict.fromkeys(years, own), index=columns.index)
     if given is None:
         return same

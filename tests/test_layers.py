@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "allocopt"
 
 SHELVES = """
 allocopt
-errors
+errors modelling
 units
 frozen
 settings_stress
@@ -43,6 +43,7 @@ spend
 stress_inputs
 baseline required
 problem
+solve.linear
 solve.compiled
 solve.certificate solve.highs solve.blocks
 solve.single solve.kernels

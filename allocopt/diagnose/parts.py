@@ -116,6 +116,8 @@ class Parts:
 
 def _pot_levers(facts: Facts) -> Iterator[Lever]:
     value = facts.loaded.scenario.pot.value
+    if value is None:
+        return  # the pots stand in a table: no single key changes one
     amounts = (
         {("value", year): amount for year, amount in value.items()} if isinstance(value, dict) else {("value",): value}
     )

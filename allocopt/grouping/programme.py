@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 import numpy as np
-import pyomo.environ as pyo
 
 from allocopt.errors import Infeasible
 from allocopt.grouping.instance import Array, Instance, Ints, Pairs
 from allocopt.model import Model, Objective, Rule
+from allocopt.modelling import pyo
 from allocopt.problem import paused_collector
 
 

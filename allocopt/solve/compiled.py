@@ -3,7 +3,7 @@
     minimise  c_k x        for each objective k in turn
     subject to  L <= A x <= U,  l <= x <= u
 
-Imports `problem` and `errors`.
+Imports `linear`, `problem` and `errors`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
 from allocopt.errors import InputFault
 from allocopt.problem import Array, paused_collector
+from allocopt.solve.linear import Reader
 
 SMALLEST, LARGEST = 1e-7, 1e7
 
@@ -93,42 +93,49 @@ def written(component: str, key: Key) -> str:
 
 
 def compile_problem(problem: HasModel) -> Compiled:
-    """The matrices of a built programme. Raises InputFault for coefficients that the solver would round away."""
+    """The matrices of a built programme. Raises InputFault for coefficients that the solver would round away, and
+    Infeasible for a row of numbers alone that does not hold.
+    """
     with paused_collector():
-        form = LinearStandardFormCompiler().write(problem.pyomo, mixed_form=True, set_sense=None)
-    sense = tuple(1 if objective.sense == 1 else -1 for objective in form.objectives)
-    signs = np.array(sense, dtype=float)
-    rhs = np.asarray(form.rhs, dtype=float)
-    kind = np.array([row.bound_type for row in form.rows])
+        return _compiled(Reader(problem.pyomo))
+
+
+def _compiled(read: Reader) -> Compiled:
+    matrix, costs = _matrix(read), _costs(read)
+    used = np.flatnonzero((np.bincount(matrix.indices, minlength=matrix.shape[1]) > 0) | (costs != 0).any(axis=0))
+    columns = [read.columns[column] for column in used]
+    variables = [variable for _, _, variable in columns]
     compiled = Compiled(
-        matrix=sp.csr_array(form.A),
-        row_lower=np.where(kind <= 0, rhs, -np.inf),
-        row_upper=np.where(kind >= 0, rhs, np.inf),
-        column_lower=_bounds([column.lb for column in form.columns], -np.inf),
-        column_upper=_bounds([column.ub for column in form.columns], np.inf),
-        integer=np.array([column.is_integer() or column.is_binary() for column in form.columns], dtype=bool),
-        costs=signs[:, None] * form.c.toarray() if sense else np.zeros((0, len(form.columns))),
-        offsets=signs * np.asarray(form.c_offset, dtype=float),
-        sense=sense,
-        rows=tuple(_row_name(row.constraint, row.bound_type) for row in form.rows),
-        columns=tuple((column.parent_component().local_name, _key(column.index())) for column in form.columns),
+        matrix=matrix if len(used) == matrix.shape[1] else sp.csr_array(matrix[:, used]),
+        row_lower=np.array(read.lower, dtype=float),
+        row_upper=np.array(read.upper, dtype=float),
+        column_lower=_bounds([variable.lb for variable in variables], -np.inf),
+        column_upper=_bounds([variable.ub for variable in variables], np.inf),
+        integer=np.array([not variable.is_continuous() for variable in variables], dtype=bool),
+        costs=costs[:, used],
+        offsets=np.array([sign * constant for _, constant, sign in read.objectives], dtype=float),
+        sense=tuple(sign for _, _, sign in read.objectives),
+        rows=tuple(read.rows),
+        columns=tuple((name, key) for name, key, _ in columns),
     )
     _guard_scaling(compiled)
     return compiled
 
 
-def _row_name(constraint: object, bound: int) -> tuple[str, Key]:
-    """A row; the lower side of a two-sided constraint gets a mark so that names stay unique."""
-    component = constraint.parent_component().local_name  # type: ignore[attr-defined]
-    key = _key(constraint.index())  # type: ignore[attr-defined]
-    two_sided = bound == -1 and constraint.has_ub()  # type: ignore[attr-defined]
-    return component, (*key, "lower") if two_sided else key
+def _matrix(read: Reader) -> sp.csr_array:
+    """The rows with every column once, in order, and no entry of nothing."""
+    parts = (np.array(read.data, dtype=float), np.array(read.index), np.array(read.starts))
+    matrix = sp.csr_array(parts, shape=(len(read.rows), len(read.columns)))
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return matrix
 
 
-def _key(index: object) -> Key:
-    if index is None:
-        return ()
-    return tuple(str(part) for part in index) if isinstance(index, tuple) else (str(index),)
+def _costs(read: Reader) -> Array:
+    costs = np.zeros((len(read.objectives), len(read.columns)))
+    for row, (terms, _, sign) in enumerate(read.objectives):
+        costs[row, list(terms)] = sign * np.array(list(terms.values()), dtype=float)
+    return costs
 
 
 def _bounds(values: Sequence[float | None], missing: float) -> Array:
