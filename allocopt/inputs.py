@@ -124,7 +124,7 @@ def _assemble(
         **money,
         lines=pd.Series(kept.table.lines, index=columns.index, name="line"),
         files=tuple(InputFile(table.file, table.sha256, len(table)) for table in reading.tables.values()),
-        notes=(*reading.notes, *_reserve_notes(scenario)),
+        notes=(*reading.notes, *_reserve_notes(scenario, pot)),
     )
 
 
@@ -161,10 +161,10 @@ def with_pot(inputs: Inputs, scenario: Scenario) -> Inputs:
     return replace(inputs, pot=pot - reserve, reserve=None if inputs.reserve is None else reserve)
 
 
-def _reserve_notes(scenario: Scenario) -> tuple[str, ...]:
+def _reserve_notes(scenario: Scenario, announced: pd.Series) -> tuple[str, ...]:
     if "reserve" not in scenario.rules:
         return ()
-    held, announced = _reserve(scenario), _pot(scenario)
+    held = _reserve(scenario, announced)
     parts = [f"{say_money(held[year])} of {say_money(announced[year])} in {year}" for year in scenario.years]
     return (f"held back as a reserve before anything is allocated: {', '.join(parts)}",)
 
