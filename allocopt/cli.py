@@ -284,6 +284,32 @@ def export(
 
 
 @app.command()
+def explain(
+    folder: Folder,
+    place: Annotated[str, typer.Argument(help="A place: its code, or its whole name.")],
+    *,
+    year: Annotated[str | None, typer.Option("--year", help="One year of a path; without it, every year.")] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Another run folder: why the place differs, cause by cause.")
+    ] = None,
+    scenario: Annotated[Path | None, typer.Option("--scenario", help="Where the scenario file is now.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Explain one place step by step: fair share, limits, what it receives, and its expected deficit."""
+    with failures(as_json=as_json):
+        from allocopt.explain import explain as explain_place
+        from allocopt.report.explanation import show_explanation
+
+        with progress(quiet=quiet or as_json) as tell:
+            found = explain_place(folder, place, year=year, against=against, scenario=scenario, tell=tell)
+        if as_json:
+            print_json(found.as_dict())
+        else:
+            show_explanation(found)
+
+
+@app.command()
 def verify(
     folder: Folder,
     *,

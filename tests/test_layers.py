@@ -76,6 +76,9 @@ diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arith
 diagnose check
 effects.inequality effects.words effects.places
 effects
+explain.shapley
+explain.recalled explain.formula_steps explain.limit_steps
+explain.causes
 explain
 stress.bodies stress.estimates
 stress.simulate

@@ -1,0 +1,84 @@
+"""What each rule asks of one place: at least, at most, and whether that is where it ended.
+
+Read off the compiled rule: of every row that holds the place's allocation, the other columns are set to the plan.
+Rows with columns that only the solver knows, and rows that tie many places, are told without a limit. Imports
+`diagnose.parts` (a scenario's programme rule by rule), `model` and `solve.compiled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from allocopt.diagnose.parts import Parts
+from allocopt.model import Rule
+from allocopt.problem import Array
+from allocopt.solve.compiled import Compiled
+
+NEAR = 2
+"""Pounds: a limit that is reached but for rounding."""
+MANY = 4
+"""Columns from which a row ties many places."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One rule at one place, in whole pounds; None where it sets no limit on that side."""
+
+    rule: str
+    said: str
+    """Its parameters in the scenario's units."""
+    at_least_gbp: int | None
+    at_most_gbp: int | None
+    binds: bool
+    joint: bool = False
+    """True for a rule about many places at once, which sets no limit of its own on this one."""
+
+
+def limits(parts: Parts, given: Mapping[tuple[str, str], int], place: str, year: str) -> list[Limit]:
+    """Every rule that says something about the place; `given` is the allocation of every place and year in pounds."""
+    rules = (*(rule for rule in parts.kept if rule.name != "budget"), *parts.named)
+    return [one for rule in rules for one in _limits(parts, rule, given, place, year)]
+
+
+def _limits(parts: Parts, rule: Rule, given: Mapping[tuple[str, str], int], place: str, year: str) -> Iterator[Limit]:
+    part, setting = parts.part(rule), parts.settings.get(rule.name)
+    said = ", ".join(
+        f"{key} {rule.parameters[key].write(value)}" for key, value in (setting.parameters if setting else {}).items()
+    )
+    key = ("allocation", (place, year))
+    if part is None or key not in part.columns:
+        return
+    column = part.columns.index(key)
+    rows = np.unique(part.matrix.tocsc()[:, [column]].indices)
+    plan = np.array([_value(one, given) for one in part.columns])
+    own = [row for row in rows if _alone(part, int(row), plan)]
+    if not own:
+        yield Limit(rule.name, said, None, None, False, joint=True)
+        return
+    ends = [_ends(part, int(row), column, plan) for row in own]
+    least, most = max(low for low, _ in ends), min(high for _, high in ends)
+    pounds, amount = [None if not np.isfinite(end) else round(end * 1e6) for end in (least, most)], given[place, year]
+    binds = any(end is not None and abs(end - amount) <= NEAR for end in pounds)
+    yield Limit(rule.name, said, pounds[0], pounds[1], binds)
+
+
+def _value(column: tuple[str, tuple[str, ...]], given: Mapping[tuple[str, str], int]) -> float:
+    name, key = column
+    return given[key[0], key[1]] / 1e6 if name == "allocation" else np.nan
+
+
+def _alone(part: Compiled, row: int, plan: Array) -> bool:
+    columns = part.matrix[[row]].indices
+    return len(columns) < MANY and not np.isnan(plan[columns]).any()
+
+
+def _ends(part: Compiled, row: int, column: int, plan: Array) -> tuple[float, float]:
+    """The limits that a row sets on the place, everything else as in the plan; GBP million."""
+    line = part.matrix[[row]].toarray()[0]
+    size = float(line[column])
+    others = float(np.nansum(np.where(line == 0, 0.0, line * plan)) - size * plan[column])
+    ends = sorted(((part.row_lower[row] - others) / size, (part.row_upper[row] - others) / size))
+    return float(ends[0]), float(ends[1])

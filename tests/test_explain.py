@@ -1,0 +1,251 @@
+"""One place step by step: every list adds up to the pound, by hand for five places, and for England's practices."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_case import SCENARIO, five_places, path_over_years
+from typer.testing import CliRunner
+
+import allocopt
+from allocopt.cli import app
+from allocopt.errors import InputFault
+from allocopt.explain import explain
+from allocopt.explain.causes import CAUSES
+from allocopt.explain.shapley import in_pounds, shapley
+from allocopt.report.explanation import plain_text, sheets
+
+TWO_PARTS = """formula:
+  hospital: {share: 80%, need: weight, times: [mff]}
+  prescribing: {share: 20%, need: people}
+"""
+INDEXED = SCENARIO.replace("formula:\n  need: {share: 100%, need: weight}\n", TWO_PARTS)
+
+
+def run_of(path: Path, *sets: str) -> Path:
+    folder = allocopt.run(path, set=sets, out=path.parent / "runs").folder
+    assert folder is not None
+    return folder
+
+
+def amounts(rows):
+    """The amounts of a sheet in pounds, without the last line."""
+    return [int(amount.replace(",", "")) for _, amount in rows if amount]
+
+
+# a small place, by hand
+
+
+def test_alder_by_hand(tmp_path):
+    # Alder has 30 of 105 parts of £525m: £150m. It had £100m of £500m, where 30 of 105 parts are £142.86m: 30% under.
+    # Everybody grows by 5%; the floor is £102m, the ceiling £109m; it spends £140m.
+    found = explain(run_of(five_places(tmp_path)), "A")
+    (one,) = found.years
+    assert (found.place, found.name, one.year) == ("A", "Alder", "2019-20")
+    assert [(part.name, part.amount_gbp, part.need, part.total_need) for part in one.parts] == [
+        ("need", 150_000_000, 30, 105)
+    ]
+    assert one.row["opening_dft_pct"] == pytest.approx(-30)
+    assert one.uniform_growth == pytest.approx(0.05)
+    assert [(limit.rule, limit.at_least_gbp, limit.at_most_gbp) for limit in one.limits] == [
+        ("growth_floor", 102_000_000, None),
+        ("growth_ceiling", None, 109_000_000),
+    ]
+    assert one.row["deficit_gbp"] == 140_000_000 - one.row["allocation_gbp"]
+
+
+def test_the_rule_at_whose_limit_a_place_ended_is_named(tmp_path):
+    # Elder is 75% over target and spends £70m: nothing but its floor keeps it at £102m
+    found = explain(run_of(five_places(tmp_path)), "E")
+    assert found.years[0].binds == ("growth_floor",)
+    assert "growth_floor (rate 2%): at least; this is where it ended  102,000,000" in plain_text(found)
+    assert "it stands at the limit of growth_floor" in plain_text(found)
+
+
+def test_a_place_between_its_limits_says_what_decided(tmp_path):
+    path = five_places(tmp_path)
+    free = explain(run_of(path, "rules.growth_ceiling.rate=60%"), "A")
+    assert free.years[0].binds == ()
+    said = "no rule stops it: between its limits the objectives decide"
+    assert f"{said} (gross deficit, then shortfall below target, then movement)" in plain_text(free)
+
+
+def test_last_years_money_becomes_this_years_allocation_step_by_step(tmp_path):
+    # Elder: £100m + £5m of growth = £105m; target £60m is £45m less; it keeps £102m, £42m more than its target
+    found = explain(run_of(five_places(tmp_path)), "E").years[0].change
+    assert found.parts == (
+        ("growth of the pot", 5_000_000),
+        ("need: need", -45_000_000),
+        ("pace of change", 42_000_000),
+    )
+    assert found.from_gbp + sum(amount for _, amount in found.parts) == found.to_gbp == 102_000_000
+
+
+@pytest.mark.parametrize("place", list("ABCDE"))
+def test_every_list_adds_up_to_the_pound(tmp_path, place):
+    found = explain(run_of(five_places(tmp_path, text=INDEXED)), place)
+    (one,) = found.years
+    row = one.row
+    assert sum(part.amount_gbp for part in one.parts) == row["target_gbp"]
+    assert sum(driver.amount_gbp for driver in one.drivers) == row["target_gbp"]
+    assert one.change.from_gbp + sum(amount for _, amount in one.change.parts) == row["allocation_gbp"]
+    assert row["deficit_gbp"] - row["surplus_gbp"] == row["spend_gbp"] - row["allocation_gbp"]
+    assert row["deficit_underfunding_gbp"] + row["deficit_above_need_gbp"] == row["deficit_gbp"]
+
+
+def test_what_each_column_does_is_what_taking_it_away_does(tmp_path):
+    # with one index of 1 everywhere the market forces factor does nothing; need does the rest
+    found = {
+        one.name: one.amount_gbp for one in explain(run_of(five_places(tmp_path, text=INDEXED)), "A").years[0].drivers
+    }
+    assert found["mff"] == 0
+    # Alder has 30,000 of 105,000 people, and 30 of 105 parts of weight: need does nothing either
+    assert found == {"an equal share per head": 150_000_000, "need (hospital)": 0, "need (prescribing)": 0, "mff": 0}
+
+
+def test_over_years_last_years_money_is_the_allocation_before(tmp_path):
+    path = path_over_years(tmp_path, ["£525m", "£546m"])
+    found = explain(run_of(path), "B")
+    first, second = found.years
+    assert second.change.from_gbp == first.row["allocation_gbp"]
+    # the floor of the second year stands on what the first year gave
+    floor = next(limit for limit in second.limits if limit.rule == "growth_floor")
+    assert floor.at_least_gbp == pytest.approx(first.row["allocation_gbp"] * 1.02, abs=1)
+    assert sheets(found)[0][0] == "2019-20: Its fair share"
+    assert len(explain(run_of(path), "B", year="2020-21").years) == 1
+
+
+# against another run
+
+
+def test_one_cause_takes_the_whole_difference(tmp_path):
+    path = five_places(tmp_path)
+    this, other = run_of(path, "rules.growth_floor.rate=1%"), run_of(path)
+    found = explain(this, "E", against=other).against
+    assert found is not None
+    assert found.parts == (("pace of change", found.to_gbp - found.from_gbp),)
+    assert found.from_gbp == 102_000_000
+    assert found.to_gbp == pytest.approx(101_000_000, abs=5_000)  # the slack that the first objective leaves
+    assert found.solved == 0
+
+
+def test_nothing_differs_between_a_run_and_itself(tmp_path):
+    folder = run_of(five_places(tmp_path))
+    found = explain(folder, "A", against=folder)
+    assert found.against is not None
+    assert found.against.parts == ()
+    assert "nothing differs" in plain_text(found)
+
+
+def test_four_causes_add_up_and_are_the_mean_over_every_order(tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    other = run_of(five_places(tmp_path / "one"))
+    changed = INDEXED.replace("pot: £525m", "pot: £530m").replace("rate: 2%", "rate: 3%")
+    path = five_places(tmp_path / "two", text=changed)
+    table = tmp_path / "two" / "places.csv"
+    table.write_text(
+        table.read_text(encoding="utf-8").replace("D,Damson,21000,20,1,100,90", "D,Damson,21000,20,1.1,104,95")
+    )
+    this = run_of(path)
+    for place in "AE":
+        found = explain(this, place, against=other).against
+        assert found is not None
+        assert [cause for cause, _ in found.parts] == list(CAUSES)
+        assert found.from_gbp + sum(amount for _, amount in found.parts) == found.to_gbp
+        assert found.solved == 14  # 2^4 mixtures less the two runs
+
+
+def test_two_runs_that_cannot_be_mixed_say_so(tmp_path):
+    path = five_places(tmp_path)
+    rich = run_of(path, "pot.value=£545m", "rules.growth_floor.rate=8%")
+    with pytest.raises(
+        allocopt.errors.AllocoptError, match="the causes cannot be told apart: money of five places and pace"
+    ):
+        explain(rich, "A", against=run_of(path))
+
+
+# attribution
+
+
+@given(
+    st.dictionaries(
+        st.sets(st.sampled_from("abc")).map(lambda one: "".join(sorted(one))),
+        st.integers(-50, 50),
+        min_size=8,
+        max_size=8,
+    )
+)
+def test_a_shapley_value_is_the_mean_over_every_order(worths):
+    found = shapley("abc", lambda chosen: worths["".join(chosen)])
+    orders = list(permutations("abc"))
+    for cause in "abc":
+        gains = []
+        for order in orders:
+            before = "".join(sorted(order[: order.index(cause)]))
+            gains.append(worths["".join(sorted(before + cause))] - worths[before])
+        assert found[cause] == pytest.approx(sum(gains) / math.factorial(3))
+    assert sum(found.values()) == pytest.approx(worths["abc"] - worths[""])
+
+
+def test_pounds_add_up_below_zero_too():
+    assert in_pounds([1.0000005, -0.3333333, -0.6666667], 1) == [1_000_001, -333_333, -666_667]
+    assert in_pounds([0.0000004, 0.0000004, 0.0000004], 1) == [1, 0, 0]
+
+
+# the command
+
+
+def test_explain_prints_a_letter_and_json(tmp_path):
+    folder = run_of(five_places(tmp_path))
+    letter = CliRunner().invoke(app, ["explain", str(folder), "Elder"])
+    assert letter.exit_code == 0
+    assert "Elder (E)" in letter.stdout
+    assert "12,000 people, 11.4286% of 105,000 in 5 places" in letter.stdout
+    answer = CliRunner().invoke(app, ["explain", str(folder), "E", "--json"])
+    said = json.loads(answer.stdout)
+    assert said["place"] == "E"
+    assert said["years"][0]["binds"] == ["growth_floor"]
+    assert said["years"][0]["row"]["allocation_gbp"] == 102_000_000
+
+
+@pytest.mark.parametrize(
+    ("place", "year", "said"),
+    [
+        ("Eldr", None, "there is no place 'Eldr' in this run"),
+        ("E", "2020-21", "this run has no year '2020-21'"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(tmp_path, place, year, said):
+    with pytest.raises(InputFault, match=said) as caught:
+        explain(run_of(five_places(tmp_path)), place, year=year)
+    assert caught.value.problems[0].cure in ("name one by its code: Elder, Alder", "name one of 2019-20")
+
+
+def test_a_table_that_has_changed_since_is_refused(tmp_path):
+    folder = run_of(five_places(tmp_path))
+    table = tmp_path / "places.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("Elder", "Older"), encoding="utf-8")
+    with pytest.raises(InputFault, match="the tables that it was made from are not there as they were"):
+        explain(folder, "E")
+
+
+def test_a_folder_without_an_allocation_is_refused(tmp_path):
+    with pytest.raises(InputFault, match="holds no allocation to explain"):
+        explain(tmp_path, "E")
+
+
+def test_a_practice_of_england_adds_up(tmp_path):
+    folder = allocopt.run("england", out=tmp_path).folder
+    found = explain(folder, "M85063")
+    (one,) = found.years
+    assert sum(part.amount_gbp for part in one.parts) == one.row["target_gbp"]
+    assert sum(driver.amount_gbp for driver in one.drivers) == one.row["target_gbp"]
+    assert one.binds == ("no_further_under_target",)
+    assert "modelled spend: england_practices, seed 7" in plain_text(found)
