@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt import __version__
+from allocopt.cliffs import cliffs, neighbours
 from allocopt.ledger import SPEND_COLUMNS
 from allocopt.model import Rule
 from allocopt.plan import Facts, Plan
@@ -59,6 +60,8 @@ def record(plan: Plan) -> dict[str, Any]:
         "objectives": [stage_record(stage) for stage in plan.stages],
         "headline": headline(plan.table),
         "rules": [_rule_record(plan, rule, priced.get(rule.name)) for rule in plan.programme.rules.values()],
+        "cliffs": [one.as_dict() for one in cliffs(facts)],
+        "neighbours": neighbours(facts, plan.allocation),
         "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
         "versions": versions(),
         "warnings": warnings_of(facts),
@@ -89,7 +92,7 @@ def warnings_of(facts: Facts) -> list[str]:
     said = [*facts.loaded.warnings, *facts.inputs.notes]
     if facts.spend and facts.spend.modelled:
         said.append(f"{facts.spend.words}: every deficit and surplus here is made from it")
-    return said
+    return [*said, *(one.words for one in cliffs(facts))]
 
 
 def stage_record(stage: Stage) -> dict[str, Any]:

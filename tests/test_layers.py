@@ -60,7 +60,7 @@ grouping.solution
 ledger
 plan
 prices
-replay
+replay cliffs
 record
 limits formulas
 check_grouping
