@@ -31,7 +31,8 @@ from allocopt.check_bound import (
     recompile,
 )
 from allocopt.check_decided import Decided
-from allocopt.check_inputs import Plain, check_files, check_formulas, check_hash, find_tables, known, read_timing
+from allocopt.check_inputs import Plain, check_files, check_hash, find_tables, known, read_timing
+from allocopt.check_places import check_formulas
 from allocopt.check_plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
 from allocopt.check_rules import SECOND, check_objectives, check_rule, said_of
 from allocopt.errors import InputFault, Problem

@@ -24,7 +24,7 @@ from allocopt.errors import ScenarioFault
 from allocopt.risk import ENGLAND_PRACTICES, persistent_draw
 from allocopt.scenario import find_scenario, load
 from allocopt.shipped import shipped
-from allocopt.verdict import Check, Floats, compared, measured
+from allocopt.verdict import Check, Floats, compared
 
 Plain = Mapping[str, Any]
 
@@ -63,6 +63,8 @@ class Known:
     """The places table, every cell text, in the order of `places`"""
     roles: Plain
     """Role of the places table -> column"""
+    grown: Floats
+    """(n, T) people over those of the places table, where populations come by year; 1 elsewhere"""
 
     def people(self, step: int) -> Floats:
         """(n,) people of a year; the year before the first is -1."""
@@ -188,14 +190,14 @@ def cells(path: Path) -> pd.DataFrame:
 def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats | None) -> Known:
     """The inputs of a run as its scenario (in run.json) says; `distance` (n,) is the draw of modelled spend."""
     scenario = record["scenario"]
-    places = _places(scenario["inputs"]["places"], _table(tables, "places"))
+    places = places_of(scenario["inputs"]["places"], table_of(tables, "places"))
     years = tuple(scenario["years"])
     announced, people = _pots(scenario["pot"], tables, years), _people(scenario["inputs"], places, tables, years)
     held = _held_back(scenario.get("rules", {}).get("reserve"), years, announced)
     pot = announced - held
     first = _population(scenario["inputs"]["places"], places, "population")
     grown = people / first[:, None] if "populations" in scenario["inputs"] else np.ones((len(places), len(years)))
-    target = np.stack([_target(scenario["formula"], places, pot[t], grown[:, t]) for t in range(len(years))], axis=1)
+    target = np.stack([target_of(scenario["formula"], places, pot[t], grown[:, t]) for t in range(len(years))], axis=1)
     return Known(
         places=tuple(places.index),
         names=_names(scenario["inputs"]["places"], places),
@@ -209,21 +211,8 @@ def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats 
         reserve=held,
         columns={str(name): tuple(places[name]) for name in places.columns},
         roles=scenario["inputs"]["places"].get("columns", {}),
+        grown=grown,
     )
-
-
-def check_formulas(
-    frame: pd.DataFrame, record: Plain, tables: Mapping[str, Path | None], own: Known
-) -> Iterator[Check]:
-    """Every candidate's target in formulas.csv, worked out again from the tables, to the pound."""
-    places = _places(record["scenario"]["inputs"]["places"], _table(tables, "places"))
-    candidates = {"formula": record["scenario"]["formula"], **record["scenario"].get("formulas", {})}
-    listed = list(dict.fromkeys(frame["formula"]))
-    yield compared("formulas listed", [] if listed == list(candidates) else [f"{listed}"], ", ".join(candidates))
-    for name, formula in candidates.items():
-        said = frame.loc[frame["formula"] == name, "target_gbp"].to_numpy(dtype=np.float64)
-        off = np.abs(said - _target(formula, places, float(own.pot[0])))
-        yield measured(f"formula {name}", off, at=list(own.places), what="targets worked out again", tolerance=1.0)
 
 
 def _held_back(said: Plain | None, years: tuple[str, ...], announced: Floats) -> Floats:
@@ -232,29 +221,8 @@ def _held_back(said: Plain | None, years: tuple[str, ...], announced: Floats) ->
     return np.rint(announced * [share[year] if isinstance(share, Mapping) else share for year in years])
 
 
-def group_of(known: Known, column: str) -> list[str]:
-    """The group of each place: a fifth or tenth of people, a role, or a column as it stands. Raises KeyError."""
-    if column == "imd_fifth":
-        cells = known.columns[known.roles["imd"]]
-        score = np.array([float(cell) if cell.strip() else np.nan for cell in cells])
-        return [one if one == "not known" else str(6 - int(one)) for one in _cut(known, score, 5)]
-    if column == "need_decile":
-        return _cut(known, known.target[:, 0] / known.population, 10)
-    return list(known.columns[known.roles.get(column, column)])
-
-
-def _cut(known: Known, score: Floats, parts: int) -> list[str]:
-    """Parts of equal population by ascending score, ties by code; a place goes where the middle of its people falls."""
-    order = sorted((row for row in range(len(score)) if not np.isnan(score[row])), key=lambda row: score[row])
-    people = known.population[order]
-    middle = np.round(parts * (np.cumsum(people) - people / 2) / people.sum(), 9)
-    found = ["not known"] * len(score)
-    for row, one in zip(order, np.minimum(np.floor(middle) + 1, parts), strict=True):
-        found[row] = str(int(one))
-    return found
-
-
-def _table(tables: Mapping[str, Path | None], which: str) -> pd.DataFrame:
+def table_of(tables: Mapping[str, Path | None], which: str) -> pd.DataFrame:
+    """The table of `which`, every cell text. Raises ValueError when it is not found."""
     path = tables[which]
     if path is None:
         raise ValueError(f"the table of {which} is not found")
@@ -265,7 +233,7 @@ def _figures(frame: pd.DataFrame, column: str) -> Floats:
     return np.array([float(cell) for cell in frame[column]])
 
 
-def _places(said: Plain, frame: pd.DataFrame) -> pd.DataFrame:
+def places_of(said: Plain, frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of the places that take part, by code."""
     for column, wanted in said.get("only", {}).items():
         frame = frame[frame[column].isin([wanted] if isinstance(wanted, str) else wanted)]
@@ -297,7 +265,7 @@ def _year_rows(said: Plain, frame: pd.DataFrame, year: str) -> pd.DataFrame:
 def _pots(said: Plain, tables: Mapping[str, Path | None], years: tuple[str, ...]) -> Floats:
     """(T,) pounds."""
     if "table" in said:
-        rows = [_year_rows(said, _table(tables, "pot"), year) for year in years]
+        rows = [_year_rows(said, table_of(tables, "pot"), year) for year in years]
         return np.array([POUNDS[said["unit"]] * _figures(one, said["column"]).item() for one in rows])
     value = said["value"]
     return np.array([1e6 * float(value[year] if isinstance(value, Mapping) else value) for year in years])
@@ -311,7 +279,7 @@ def _people(inputs: Plain, places: pd.DataFrame, tables: Mapping[str, Path | Non
     codes = places[said.get("follows", inputs["places"]["key"])]
     found = np.empty((len(places), len(years)))
     for step, year in enumerate(years):
-        rows = _year_rows(said, _table(tables, "populations"), year)
+        rows = _year_rows(said, table_of(tables, "populations"), year)
         figure = dict(zip(rows[said["key"]], _figures(rows, said["column"]), strict=True))
         found[:, step] = [figure[code] for code in codes]
     if "follows" not in said:
@@ -330,7 +298,7 @@ def _before(inputs: Plain, places: pd.DataFrame, first: Floats) -> Floats:
     )
 
 
-def _target(formula: Plain, places: pd.DataFrame, pot: float, grown: Floats) -> Floats:
+def target_of(formula: Plain, places: pd.DataFrame, pot: float, grown: Floats) -> Floats:
     """(n,) pounds: amounts first, the rest of the pot by the shares of need, which grows with people."""
     amounts = np.zeros(len(places))
     shares = np.zeros(len(places))
@@ -364,7 +332,7 @@ def _baseline(
     said = inputs["baseline"]
     if "follows_activity" in said:
         return _activity(said["follows_activity"], tuple(places.index), target / target.sum(), pot)
-    frame = _table(tables, "baseline")
+    frame = table_of(tables, "baseline")
     if "shared" not in said:
         money = _money(said, frame, said.get("key", inputs["places"]["key"]))
         return np.array([money[place] for place in places.index])
@@ -406,5 +374,5 @@ def _spend(
         if distance is None:
             raise ValueError("modelled spend was not drawn again")
         return np.asarray(target * (1.0 + distance[:, None]))
-    money = _money(said, _table(tables, "spend"), said.get("key", inputs["places"]["key"]))
+    money = _money(said, table_of(tables, "spend"), said.get("key", inputs["places"]["key"]))
     return np.array([[money[place]] for place in places.index])

@@ -334,9 +334,7 @@ def verify(
 
 @app.command()
 def replay(
-    name: Annotated[
-        str | None, typer.Argument(help="A round or statement such as 2001-02 or S5; without it, all of them.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="A round, such as 2001-02 or S5; without it, all.")] = None,
     *,
     as_json: Json = False,
 ) -> None:

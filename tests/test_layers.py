@@ -68,7 +68,7 @@ consortia
 consortia_record
 verdict
 check_inputs
-check_decided
+check_decided check_places
 check_rounds
 check_plan check_rules
 check_bound

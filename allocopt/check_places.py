@@ -1,0 +1,48 @@
+"""The checker's own groups of places and targets of candidate formulas, from the tables. Imports `check_inputs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from allocopt.check_inputs import Known, Plain, places_of, table_of, target_of
+from allocopt.verdict import Check, Floats, compared, measured
+
+
+def check_formulas(
+    frame: pd.DataFrame, record: Plain, tables: Mapping[str, Path | None], own: Known
+) -> Iterator[Check]:
+    """Every candidate's target in formulas.csv, worked out again from the tables, to the pound."""
+    places = places_of(record["scenario"]["inputs"]["places"], table_of(tables, "places"))
+    candidates = {"formula": record["scenario"]["formula"], **record["scenario"].get("formulas", {})}
+    listed = list(dict.fromkeys(frame["formula"]))
+    yield compared("formulas listed", [] if listed == list(candidates) else [f"{listed}"], ", ".join(candidates))
+    for name, formula in candidates.items():
+        said = frame.loc[frame["formula"] == name, "target_gbp"].to_numpy(dtype=np.float64)
+        off = np.abs(said - target_of(formula, places, float(own.pot[0]), own.grown[:, 0]))
+        yield measured(f"formula {name}", off, at=list(own.places), what="targets worked out again", tolerance=1.0)
+
+
+def group_of(known: Known, column: str) -> list[str]:
+    """The group of each place: a fifth or tenth of people, a role, or a column as it stands. Raises KeyError."""
+    if column == "imd_fifth":
+        cells = known.columns[known.roles["imd"]]
+        score = np.array([float(cell) if cell.strip() else np.nan for cell in cells])
+        return [one if one == "not known" else str(6 - int(one)) for one in _cut(known, score, 5)]
+    if column == "need_decile":
+        return _cut(known, known.target[:, 0] / known.people(0), 10)
+    return list(known.columns[known.roles.get(column, column)])
+
+
+def _cut(known: Known, score: Floats, parts: int) -> list[str]:
+    """Parts of equal population by ascending score, ties by code; a place goes where the middle of its people falls."""
+    order = sorted((row for row in range(len(score)) if not np.isnan(score[row])), key=lambda row: score[row])
+    people = known.people(0)[order]
+    middle = np.round(parts * (np.cumsum(people) - people / 2) / people.sum(), 9)
+    found = ["not known"] * len(score)
+    for row, one in zip(order, np.minimum(np.floor(middle) + 1, parts), strict=True):
+        found[row] = str(int(one))
+    return found
