@@ -31,6 +31,7 @@ from allocopt.check_bound import (
     recompile,
 )
 from allocopt.check_decided import Decided
+from allocopt.check_frontier import check_frontier
 from allocopt.check_inputs import Plain, check_files, check_hash, find_tables, known, read_timing
 from allocopt.check_places import check_formulas
 from allocopt.check_plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
@@ -103,6 +104,8 @@ def _folder_checks(record: Plain, tables: Mapping[str, pd.DataFrame]) -> Iterato
     yield from guarded("headline", lambda: [check_headline(allocations, record)])
     yield from guarded("effects", lambda: check_effects(allocations, tables["effects"]))
     yield from guarded("stages", lambda: check_stages(record))
+    if "frontier" in tables:
+        yield from guarded("frontier", lambda: check_frontier(tables["frontier"]))
 
 
 def _named(record: Plain) -> Check:

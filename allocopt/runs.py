@@ -148,7 +148,7 @@ def run_facts(facts: Facts, *, tell: Tell, plan: Callable[[Facts, Tell], Plan] |
             found = _allocation_run(facts, tell, plan or _plan)
     except Infeasible as failure:
         raise explained(facts, failure, tell) from failure
-    return with_stress(found, tell=tell)
+    return with_stress(with_frontier(found, tell=tell), tell=tell)
 
 
 def _plan(facts: Facts, tell: Tell) -> Plan:
@@ -198,6 +198,19 @@ def run_of(plan: Plan) -> Run:
     found |= {} if limited is None else {"limits": limited}
     found |= {"formulas": compared.places, "formula_components": compared.components} if compared else {}
     return Run(said, found, None, plan)
+
+
+def with_frontier(found: Run, *, tell: Tell) -> Run:
+    """The run with its frontiers, where its scenario has a `frontier:` block. Raises ScenarioFault."""
+    if not isinstance(found.plan, Plan) or not found.plan.facts.loaded.scenario.frontier:
+        return found
+    from allocopt.frontier import frontier_record, frontier_table  # noqa: PLC0415 - few runs trace one
+
+    table = frontier_table(found.plan, tell=tell)
+    if table is None:
+        return found
+    traced = frontier_record(table, modelled_spend=found.record["modelled_spend"])
+    return replace(found, record={**found.record, "frontier": traced}, tables={**found.tables, "frontier": table})
 
 
 def with_stress(found: Run, *, tell: Callable[[str], None]) -> Run:

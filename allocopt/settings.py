@@ -340,6 +340,20 @@ class Sweep(Frozen):
     """For `sample`: the seed of the hypercube."""
 
 
+class Frontier(Sourced):
+    """The least of one objective at every level of another, as proven points."""
+
+    x: str
+    """The objective whose level is set, such as shortfall_below_target."""
+    y: str
+    """The objective that is made least at every level, such as gross_deficit."""
+    points: int = Field(default=9, ge=2, le=1001)
+
+
+def _as_list(given: Any) -> Any:
+    return [given] if isinstance(given, dict) else given
+
+
 class Scenario(Frozen):
     """A whole scenario, after inheritance, `--set` and validation."""
 
@@ -358,6 +372,8 @@ class Scenario(Frozen):
     rules: dict[str, RuleSetting] = Field(default_factory=dict)
     objectives: list[ObjectiveSetting] = Field(default_factory=list)
     grouping: Grouping | None = None
+    frontier: Annotated[list[Frontier] | None, BeforeValidator(_as_list)] = None
+    """One trade-off between two objectives, or a list of them: frontier.csv."""
     report: Report = Report()
     solver: Solver = Solver()
     stress: Stress | None = None

@@ -67,7 +67,7 @@ check_grouping
 consortia
 consortia_record
 verdict
-check_inputs
+check_frontier check_inputs
 check_decided check_places
 check_rounds
 check_plan check_rules
@@ -85,6 +85,7 @@ stress.simulate
 stress.treasury
 stress.shocks stress.years stress.reverse stress.pools stress.sizes stress.robust stress.monitoring
 stress.tables
+frontier
 runs
 exchange.*
 report.console
