@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from allocopt.report.charts import BLUE, Series, bars
 from allocopt.report.headline import gap_words, headline_rows, objective_row, rule_row, status_words
 from allocopt.report.material import Material, command
-from allocopt.report.parts import Column, Grid, Section
-from allocopt.units import write_money, write_rate
+from allocopt.report.parts import Column, Figure, Grid, Section
+from allocopt.units import say_money, write_money, write_rate
 
 ATTRIBUTION = (
     "Contains public sector information licensed under the Open Government Licence v3.0 (NHS England, NHS Digital, "
@@ -64,7 +65,38 @@ def rules_section(found: Material) -> Section:
         "Objectives are met in order: each is held within its slack while the next is improved. A rule binds where it "
         "stops a place from moving further; its price is what easing it would change."
     )
-    return Section("rules", "Rules, objectives and their price", (words,), grids=(rules, objectives))
+    figures = tuple(one for one in [_prices(found)] if one is not None)
+    title = "Rules, objectives and their price"
+    return Section("rules", title, (words,), figures=figures, grids=(rules, objectives))
+
+
+def _prices(found: Material) -> Figure | None:
+    """What the first objective would fall by without each rule, where the run has worked it out."""
+    priced = [one for one in found.record["rules"] if one.get("without") is not None]
+    first = found.record["objectives"][0] if found.record["objectives"] else None
+    if not priced or first is None or first["unit"] != "GBP m":
+        return None
+    objective = str(first["name"]).replace("_", " ")
+    mark = found.mark if "deficit" in objective else ""
+    names, values = [str(one["name"]) for one in priced], [float(one["without"]) for one in priced]
+    spec = bars(
+        names,
+        [Series("without the rule", values, [say_money(value) for value in values], BLUE)],
+        axis=f"£m of {objective}",
+    )
+    most = max(zip(values, names, strict=True))
+    caption = (
+        f"By how much {objective} would fall if a rule were dropped, one at a time, everything else as it is: most, "
+        f"{say_money(most[0])}, without {most[1]}.{mark}"
+    )
+    rows = tuple(
+        (name, value * 1e6, str(one.get("price_words") or "–"))
+        for name, value, one in zip(names, values, priced, strict=True)
+    )
+    heads = (Column("rule"), Column(f"fall of {objective} without it, £", "gbp"), Column("price of easing it"))
+    grid = Grid(f"What each rule costs{mark}", heads, rows)
+    alt = f"Bars of the fall of {objective} without each rule. {caption}"
+    return Figure("prices", f"What each rule costs{mark}", caption, alt, spec=spec, grid=grid, modelled=bool(mark))
 
 
 def assumptions_section(found: Material) -> Section:

@@ -16,7 +16,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from allocopt import __version__
-from allocopt.report import account, need, pooling, who
+from allocopt.report import account, need, pooling, treasury, who
 from allocopt.report.material import Material, material
 from allocopt.report.more import further_sections
 from allocopt.report.parts import Section
@@ -52,6 +52,7 @@ def sections(found: Material) -> list[Section]:
         need.deficit_section(found),
         account.rules_section(found),
         need.path_section(found),
+        treasury.stress_section(found),
         *further_sections(found),
         who.movers_section(found),
         account.assumptions_section(found),

@@ -97,7 +97,7 @@ class Looks:
 
 
 def sheets(found: Material) -> list[Sheet]:
-    """Every table of the run: places, each effects table, then whatever else the run has."""
+    """Every table of the run but limits.csv, which `explain` reads: places, effects, then whatever else there is."""
     shown: list[Sheet] = []
     if found.allocates:
         title = f"Allocations by place and year{found.mark}"
@@ -107,7 +107,7 @@ def sheets(found: Material) -> list[Sheet]:
         assert table is not None
         if name not in found.tables:
             shown.append(_effects_sheet(name, found.title(name), table))
-    known = {"allocations", "effects"} | ({"places"} if found.allocates else set())
+    known = {"allocations", "effects", "limits"} | ({"places"} if found.allocates else set())
     for name, table in found.tables.items():
         if name not in known and len(table):
             shown.append(Sheet(_sheet_name(name, shown), name.replace("_", " "), table, total=name == "consortia"))

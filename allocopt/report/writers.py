@@ -1,6 +1,6 @@
 """The files that a report is: written into a run folder when a run is made, or later beside it.
 
-Imports `runs`, `page`, `workbook`.
+Imports `runs`, `page`, `versus`, `workbook`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from allocopt.errors import InputFault, Problem
+from allocopt.problem import paused_collector
 from allocopt.report.material import material
 from allocopt.report.page import write_page
 from allocopt.report.versus import comparison
@@ -27,8 +28,9 @@ def reports(found: Run, folder: Path) -> None:
     """
     if (folder / "run.json").is_file():
         found = replace(read_run(folder), folder=found.folder)
-    (folder / "report.html").write_text(write_page(found), encoding="utf-8")
-    (folder / "report.xlsx").write_bytes(write_workbook(found))
+    with paused_collector():
+        (folder / "report.html").write_text(write_page(found), encoding="utf-8")
+        (folder / "report.xlsx").write_bytes(write_workbook(found))
 
 
 def compare_reports(runs: Sequence[Run], path: Path) -> None:

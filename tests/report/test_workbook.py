@@ -94,9 +94,7 @@ def test_the_cover_shows_the_scenario_the_gap_and_the_caveats(national):
 def test_there_is_one_sheet_a_table_with_frozen_and_filtered_headings(national):
     book = book_of(national)
     tables = dict.fromkeys(national.effects["table"])
-    assert {"cover", "allocations", "rules", "assumptions", "definitions", "provenance", "limits", *tables} == set(
-        book.names
-    )
+    assert {"cover", "allocations", "rules", "assumptions", "definitions", "provenance", *tables} == set(book.names)
     for name in ("allocations", *tables):
         sheet = book.files.read(f"xl/worksheets/sheet{book.names.index(name) + 1}.xml").decode()
         assert 'state="frozen"' in sheet
