@@ -242,8 +242,8 @@ def _by_year(found: Material, values: Mapping[Key, float]) -> Figure | None:
     names = [f"year {year}" for year in years]
     band = fan(names, _million(read("", "p05")), _million(read("", "p95")), name="5 to 95% of draws", shade=SHADE)
     caption = (
-        f"Mean exposure goes from {pounds(read('', 'mean')[0])} in year {years[0]} to {pounds(read('', 'mean')[-1])} in "
-        f"year {years[-1]}, with deficits and surpluses carried forward.{found.mark}"
+        f"Mean exposure goes from {pounds(read('', 'mean')[0])} in year {years[0]} to "
+        f"{pounds(read('', 'mean')[-1])} in year {years[-1]}, with deficits and surpluses carried forward.{found.mark}"
     )
     title = f"Exposure over the years{found.mark}"
     return Figure(

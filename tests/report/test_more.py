@@ -110,10 +110,9 @@ def grouped(small: Run) -> Material:
     groups = pd.DataFrame(
         {"place": codes, "group": ["D1", "D1", "D3", "D3"], "moved": 0, "distance_km": [0.0, 2.0, 0.0, 3.0]}
     )
-    consortia = pd.DataFrame(
-        {"group": ["D1", "D3"], "places": [2, 2], "population": [10.0, 20.0], "budget_gbp": [100, 300], "spend_gbp": [90, 330],
-         "balance_gbp": [10, -30], "balance_pct": [10.0, -10.0], "deficit_gbp": [0, 30], "need_index": [1.0, 1.1], "travel_km": [1.0, 2.0]}
-    )  # fmt: skip
+    rows = [("D1", 2, 10.0, 100, 90, 10, 10.0, 0, 1.0, 1.0), ("D3", 2, 20.0, 300, 330, -30, -10.0, 30, 1.1, 2.0)]
+    money = ["budget_gbp", "spend_gbp", "balance_gbp", "balance_pct", "deficit_gbp"]
+    consortia = pd.DataFrame(rows, columns=["group", "places", "population", *money, "need_index", "travel_km"])
     comparison = pd.DataFrame(
         {"plan": ["unpooled", "plan"], "gross_deficit_gbp": [50, 30], "gross_surplus_gbp": [30, 10]}
     )
