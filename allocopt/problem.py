@@ -68,7 +68,7 @@ class Situation:
 class YearView:
     """One year as the rules see it: dictionaries by place code, and the variables to be decided."""
 
-    def __init__(self, *, problem: _Builder, step: int, previous: YearView | None) -> None:
+    def __init__(self, *, problem: Any, step: int, previous: YearView | None) -> None:
         situation = problem.situation
         self.year = situation.years[step]
         self.step = step + 1
@@ -123,11 +123,13 @@ class YearView:
 
     def amounts(self, name: str, most: Mapping[str, float]) -> dict[str, Any]:
         """Variables y_k with 0 <= y_k <= most_k, one for each key; the same name gives the same variables."""
-        return self._problem.amounts(name, self.year, most)
+        made: dict[str, Any] = self._problem.amounts(name, self.year, most)
+        return made
 
     def positive_part(self, name: str, excess: Mapping[str, Any], most: Mapping[str, float] | float) -> dict[str, Any]:
         """Variables y_p with 0 <= y_p <= most_p and y_p >= excess_p; the same name gives the same variables."""
-        return self._problem.positive_part(name, self.year, excess, most)
+        made: dict[str, Any] = self._problem.positive_part(name, self.year, excess, most)
+        return made
 
     def variable(self, name: str, *, least: float, most: float) -> Any:
         """One bounded variable of the whole programme; the same name gives the same variable."""
@@ -234,7 +236,7 @@ class _Builder:
     def add_rule(self, rule: Rule, parameters: Mapping[str, Any], views: Sequence[YearView]) -> None:
         component = pyo.Constraint(pyo.Any)
         self.model.add_component(rule.name, component)
-        for key, expression in _rows(rule, parameters, views):
+        for key, expression in rule_rows(rule, parameters, views):
             if expression is None or expression is True:
                 continue
             if expression is False:
@@ -243,11 +245,11 @@ class _Builder:
 
     def add_objective(self, objective: Objective, parameters: Mapping[str, Any], views: Sequence[YearView]) -> None:
         sense = pyo.minimize if objective.sense == "minimise" else pyo.maximize
-        expression = _objective_expression(objective, parameters, views)
+        expression = objective_expression(objective, parameters, views)
         self.model.add_component(f"objective_{objective.name}", pyo.Objective(expr=expression, sense=sense))
 
 
-def _rows(
+def rule_rows(
     rule: Rule, parameters: Mapping[str, Any], views: Sequence[YearView]
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
     if rule.index == "path":
@@ -269,7 +271,7 @@ def _as_key(key: str | tuple[str, ...]) -> tuple[str, ...]:
     return key if isinstance(key, tuple) else (key,)
 
 
-def _objective_expression(objective: Objective, parameters: Mapping[str, Any], views: Sequence[YearView]) -> Any:
+def objective_expression(objective: Objective, parameters: Mapping[str, Any], views: Sequence[YearView]) -> Any:
     if objective.index == "path":
         return objective.write(views, **parameters)
     return sum(objective.write(view, **for_year(parameters, view.year)) for view in views)

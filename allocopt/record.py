@@ -43,9 +43,9 @@ def canonical(data: Any) -> str:
     return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def record(plan: Plan) -> dict[str, Any]:
-    """The whole of run.json for a plan, as plain JSON data."""
-    facts, priced = plan.facts, prices(plan)
+def record(plan: Plan, *, with_prices: bool = True) -> dict[str, Any]:
+    """The whole of run.json for a plan, as plain JSON data; each price of a rule costs a solve of its own."""
+    facts, priced = plan.facts, prices(plan) if with_prices else {}
     return {
         "format": 1,
         "name": facts.loaded.scenario.name,

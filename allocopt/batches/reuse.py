@@ -13,15 +13,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from allocopt.plan import Facts, gather
+from allocopt.model import load_model
+from allocopt.plan import Facts, Plan, gather, make_plan, solve_plan
 from allocopt.record import canonical
 from allocopt.scenario import Loaded
+from allocopt.solve.template import NotAlike, Template, make_template
 
 KEPT = 4
 """Facts and programmes that a worker remembers: memory must not grow with the number of cases."""
 _OWN = ("name", "why", "source", "solver", "rules")
 
 Read = dict[tuple[str, str], Any]
+Structure = tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
 class Watched(dict[str, Any]):
@@ -58,6 +61,7 @@ class Memory:
     """What one worker remembers, oldest use first."""
 
     facts: OrderedDict[str, list[tuple[Read, Facts]]] = field(default_factory=OrderedDict)
+    templates: OrderedDict[Structure, Template | None] = field(default_factory=OrderedDict)
 
     def gather(self, loaded: Loaded) -> Facts:
         """The facts of a scenario, made anew only when something that they rest on has changed."""
@@ -77,6 +81,35 @@ class Memory:
         known.append((read, facts))
         del known[:-KEPT]
         return facts
+
+    def plan(self, facts: Facts) -> Plan:
+        """The plan of an allocation: the one that `make_plan` makes, from a programme whose numbers were changed."""
+        scenario = facts.loaded.scenario
+        model = load_model(scenario.model[0])
+        structure = _structure(facts)
+        template = self.templates.get(structure)
+        if template is not None:
+            try:
+                compiled = template.renumbered(facts.situation, scenario.rules, scenario.objectives)
+                return solve_plan(facts, model, template.of(facts.situation, scenario), compiled)
+            except NotAlike:
+                pass
+        if structure in self.templates and template is None:
+            return make_plan(facts)
+        programme, compiled, made = make_template(
+            facts.situation, model, rules=scenario.rules, objectives=scenario.objectives
+        )
+        self.templates[structure] = made
+        while len(self.templates) > KEPT:
+            self.templates.popitem(last=False)
+        return solve_plan(facts, model, programme, compiled)
+
+
+def _structure(facts: Facts) -> Structure:
+    """What cases share that differ only in numbers."""
+    scenario = facts.loaded.scenario
+    objectives = tuple(one.name for one in scenario.objectives)
+    return scenario.model[0], tuple(scenario.rules), objectives, facts.situation.places, facts.situation.years
 
 
 def facts_key(loaded: Loaded) -> str:

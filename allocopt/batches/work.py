@@ -22,7 +22,7 @@ import pandas as pd
 from allocopt.batches.reuse import Memory
 from allocopt.consortia import is_grouping
 from allocopt.errors import AllocoptError, Infeasible
-from allocopt.plan import Facts, Plan, make_plan
+from allocopt.plan import Facts, Plan
 from allocopt.record import record
 from allocopt.runs import Run, explained, run_facts, whereabouts, write_files, write_json
 from allocopt.scenario import Loaded
@@ -79,12 +79,13 @@ def solve_case(case: str, loaded: Loaded, tables: Sequence[str]) -> Done:
 def case_files(loaded: Loaded, tables: Sequence[str]) -> tuple[dict[str, bytes], str]:
     """The files of a case and its status. Raises what a run raises.
 
-    An allocation of which only figures are kept is solved and proved, but its effects are not worked out.
+    An allocation of which only figures are kept is solved and proved, but its effects and the prices of its rules are
+    not worked out.
     """
     facts = MEMORY.gather(loaded)
     scenario = loaded.scenario
     if not tables and not is_grouping(scenario) and scenario.stress is None:
-        said = record(plan_or_reasons(facts))
+        said = record(plan_or_reasons(facts), with_prices=False)
         return {"run.json": _json(said)}, said["status"]
     found = run_facts(facts, tell=_quietly, plan=lambda facts, _tell: planned(facts))
     return run_files(found, loaded, tables), found.record["status"]
@@ -104,7 +105,7 @@ def plan_or_reasons(facts: Facts) -> Plan:
 
 def planned(facts: Facts) -> Plan:
     """The plan of an allocation, built on what earlier cases have left in memory."""
-    return make_plan(facts)
+    return MEMORY.plan(facts)
 
 
 def run_files(found: Run, loaded: Loaded, tables: Sequence[str]) -> dict[str, bytes]:

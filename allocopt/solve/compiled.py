@@ -118,7 +118,7 @@ def _compiled(read: Reader) -> Compiled:
         rows=tuple(read.rows),
         columns=tuple((name, key) for name, key, _ in columns),
     )
-    _guard_scaling(compiled)
+    guard_scaling(compiled)
     return compiled
 
 
@@ -142,7 +142,7 @@ def _bounds(values: Sequence[float | None], missing: float) -> Array:
     return np.array([missing if value is None else float(value) for value in values])
 
 
-def _guard_scaling(compiled: Compiled) -> None:
+def guard_scaling(compiled: Compiled) -> None:
     size = np.abs(compiled.matrix.data)
     outside = (size < SMALLEST) | (size > LARGEST)
     if not outside.any():
