@@ -89,10 +89,15 @@ class YearView:
         self._first = previous is None
         self.spend = _optional(situation, situation.spend, step)
         self.spend_draws = _draws(situation, step) or [self.spend]
-        self.groups = {name: dict(zip(self.places, column, strict=True)) for name, column in situation.groups.items()}
         growth = self.pot / self.total_baseline
         self.uniform: dict[str, Any] = {p: growth * self.baseline[p] for p in self.places}
         self._problem = problem
+
+    @cached_property
+    def groups(self) -> dict[str, dict[str, str]]:
+        """Column -> group of each place."""
+        columns = self._problem.situation.groups
+        return {name: dict(zip(self.places, column, strict=True)) for name, column in columns.items()}
 
     @cached_property
     def population_growth(self) -> dict[str, float]:

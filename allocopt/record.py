@@ -9,6 +9,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -184,7 +185,7 @@ def _rule_record(plan: Plan, rule: Rule, price: Price | None) -> dict[str, Any]:
 def _found(plan: Plan, rule: Rule) -> dict[str, float]:
     """The shares that a rule leaves the pot to determine, by year: each lies between 0 and 1."""
     compiled = plan.compiled
-    columns = [column for column, (name, _) in enumerate(compiled.columns) if rule.finds and name == rule.finds]
+    columns = compiled.columns_of(rule.finds) if rule.finds else ()
     return {compiled.columns[column][1][-1]: float(plan.values[column]) for column in columns}
 
 
@@ -201,4 +202,9 @@ def said_parameters(rule: Rule, parameters: Mapping[str, Any]) -> str:
 
 def versions() -> dict[str, str]:
     """What computed this: the interpreter and the packages whose results it rests on."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     return {"allocopt": __version__, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}}

@@ -44,7 +44,10 @@ stress_inputs
 baseline required
 problem
 solve.linear
+solve.affine
+solve.asked
 solve.compiled
+solve.template
 solve.certificate solve.highs solve.blocks
 solve.single solve.kernels
 solve.chains

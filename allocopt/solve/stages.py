@@ -67,7 +67,7 @@ def lexicographic(
         cost, offset, sense = compiled.costs[number], compiled.offsets[number], compiled.sense[number]
         point = _point(method, current, cost, solver, values if stages else None)
         values = point.values
-        least, proven_least = float(cost @ values), dual_bound(current, cost, point.prices)
+        least, proven_least = total(cost, values), dual_bound(current, cost, point.prices)
         slack = stage_slack(objective, least + offset, solver)
         stages.append(
             _stage(
@@ -100,6 +100,11 @@ def _point_of(
     if objectives and objectives[-1].continued:
         values = minimise(current, np.zeros(len(values)), time_limit=solver.time_limit).values
     return at_worst(compiled, values)
+
+
+def total(cost: Array, values: Array) -> float:
+    """The cost of a point, summed in one order: a library's dot product depends on how many threads it takes."""
+    return float(np.sum(cost * values))
 
 
 def stage_slack(objective: Objective, value: float, solver: Solver) -> float:
@@ -137,5 +142,5 @@ def _stage(
 
 
 def _finished(stage: Stage, compiled: Compiled, number: int, values: Array) -> Stage:
-    final = compiled.sense[number] * float(compiled.costs[number] @ values + compiled.offsets[number])
+    final = compiled.sense[number] * (total(compiled.costs[number], values) + float(compiled.offsets[number]))
     return replace(stage, final_value=final)
