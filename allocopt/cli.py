@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from allocopt.errors import AllocoptError, InputFault, Problem, ScenarioFault
+from allocopt.errors import AllocoptError, InputFault, Problem
 
 if TYPE_CHECKING:
-    from allocopt.scenario import Loaded, SweepFile
+    from allocopt.scenario import SweepFile
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,8 +53,6 @@ def run(
 
         loaded = load(scenario, set=set_ or [])
         from allocopt.report.writers import reports
-
-        refuse_sweep(loaded)
         from allocopt.runs import run_loaded
 
         also = () if no_report else (reports,)
@@ -103,14 +101,6 @@ def check_cases(sweep: SweepFile, *, as_json: bool, quiet: bool) -> None:
         print_json(found.as_dict())
     else:
         show_sweep(found)
-
-
-def refuse_sweep(loaded: Loaded) -> None:
-    """A sweep is many scenarios: `run` takes one. Raises ScenarioFault."""
-    if loaded.sweep is not None:
-        said = f"{loaded.path.name} is a sweep of many cases"
-        cure = f"solve them with `allocopt batch {loaded.path.name}`"
-        raise ScenarioFault(said, (Problem(said, cure, "sweep", loaded.sweep.mark),))
 
 
 @app.command()

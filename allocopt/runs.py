@@ -26,7 +26,7 @@ from allocopt.consortia import Consortia, is_grouping, make_consortia
 from allocopt.consortia_record import comparison_of, effects_of, grouping_record
 from allocopt.diagnose import diagnose
 from allocopt.effects import check_groupings, effects_tables, offered, summary, tidy, warnings
-from allocopt.errors import Infeasible, InputFault, Problem
+from allocopt.errors import Infeasible, InputFault, Problem, ScenarioFault
 from allocopt.formulas import compare_formulas
 from allocopt.limits import limits
 from allocopt.model import load_model
@@ -126,7 +126,11 @@ def run_loaded(
     tell: Callable[[str], None] = lambda step: None,  # noqa: ARG005 - the default listener ignores it
     also: Sequence[Writer] = (),
 ) -> Run:
-    """Run a scenario that has been read already (see `run`)."""
+    """Run a scenario that has been read already (see `run`). Raises ScenarioFault for a sweep, which is many."""
+    if loaded.sweep is not None:
+        said = f"{loaded.path.name} is a sweep of many cases"
+        cure = f"solve them with `allocopt batch {loaded.path.name}`"
+        raise ScenarioFault(said, (Problem(said, cure, "sweep", loaded.sweep.mark),))
     clock = Clock(tell)
     clock("reading and checking tables")
     found = run_facts(gather(loaded), tell=clock)

@@ -22,7 +22,7 @@ from allocopt.solve.affine import Affine, Lin, Row, Var
 Ints = npt.NDArray[np.int64]
 Name = tuple[str, tuple[str, ...]]
 
-_OF_NO_CONSEQUENCE = {"allocation", "places", "years", "year", "step"}
+_OF_NO_CONSEQUENCE = {"allocation", "places", "years", "year", "step", "_first", "_problem"}
 """What a view says that is the same for every case of one template."""
 
 
@@ -154,16 +154,19 @@ class Figures:
         self._held: dict[str, Any] = {}
 
     def views(self, asker: Asker) -> list[YearView]:
+        """One view a year, with stand-ins for variables. Raises NotAlike."""
         if self._views is None:
             made: list[YearView] = []
             for step in range(len(self.situation.years)):
                 made.append(YearView(problem=asker, step=step, previous=made[-1] if made else None))
+            if any(vars(view).keys() - _FROM.keys() - _OF_NO_CONSEQUENCE for view in made):
+                raise NotAlike  # a figure of which it is not known what it is made from
             self._views = made
         return self._views
 
     def read_by(self, part: Rule | Objective) -> dict[str, Any]:
         """The figures of the situation that a rule or an objective may read, by name."""
-        names = _read(part.write)
+        names = read_by(part.write)
         return {name: self._figure(name) for name in names}
 
     def _figure(self, name: str) -> Any:
@@ -191,11 +194,10 @@ _FROM = {
 
 
 @lru_cache(maxsize=256)
-def _read(function: Callable[..., Any]) -> tuple[str, ...]:
+def read_by(function: Callable[..., Any]) -> tuple[str, ...]:
     """The figures of the situation that a function may read through a view: every name that its code mentions.
 
-    A superset, read off the code itself and off the functions that it calls; a name that a view has and that is not
-    known here counts as every figure.
+    A superset, read off the code itself and off the functions that it calls.
     """
     mentioned = _mentioned(function, set())
     if mentioned & {"getattr", "vars", "__dict__"}:
@@ -228,12 +230,14 @@ def _names_of(code: types.CodeType) -> set[str]:
 
 
 def same_figure(one: Any, other: Any) -> bool:
+    """True when two figures of a situation are the same to the bit."""
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return one is other or np.array_equal(one, other, equal_nan=True)
     return bool(one is other or one == other)
 
 
 def ask(part: Rule | Objective, parameters: Mapping[str, Any], asker: Asker, figures: Figures) -> Lin | None:
+    """Ask a rule for its rows or an objective for its cost; raises NotAlike for an answer that is not linear."""
     views = figures.views(asker)
     if isinstance(part, Rule):
         for key, expression in rule_rows(part, parameters, views):

@@ -29,7 +29,6 @@ from allocopt.settings import ObjectiveSetting, RuleSetting, Scenario
 from allocopt.solve.asked import Answer, Asker, Figures, Ints, Name, NotAlike, ask, same_figure
 from allocopt.solve.compiled import Compiled, compile_problem, guard_scaling
 
-
 REMEMBERED = 4
 """Answers of one rule that are kept: parameters and figures may alternate."""
 
