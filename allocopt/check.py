@@ -36,6 +36,7 @@ from allocopt.check_inputs import Plain, check_files, check_hash, find_tables, k
 from allocopt.check_places import check_formulas
 from allocopt.check_plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
 from allocopt.check_rules import SECOND, check_objectives, check_rule, said_of
+from allocopt.check_stress import check_robust, check_stress
 from allocopt.errors import InputFault, Problem
 from allocopt.model import load_model
 from allocopt.verdict import POUND, Check, Verdict, compared, guarded
@@ -168,6 +169,8 @@ def _against_inputs(
     yield from guarded("rules", lambda: _rules(of, decided, record))
     yield from guarded("objectives", lambda: check_objectives(decided, record))
     yield from guarded("objectives", lambda: check_objectives_recompiled(of, decided, record))
+    yield from guarded("robust objectives", lambda: check_robust(of, decided, record))
+    yield from guarded("stress", lambda: check_stress(of, decided, record, folder))
     yield from guarded("recompiled programme", lambda: check_recompiled(of, decided, record))
     yield from guarded("levels", lambda: check_levels(of, decided, folder / "certificate.npz"))
     if (folder / "formulas.csv").is_file():

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 
 from allocopt.check_decided import Decided, Limits
 from allocopt.check_inputs import Known, Plain
-from allocopt.check_rules import EXTREMES, MEASURES, SECOND, limits, said_of
+from allocopt.check_rules import BY_DRAWS, EXTREMES, MEASURES, SECOND, limits, said_of
 from allocopt.model import Model, load_model
 from allocopt.plan import Facts, gather
 from allocopt.problem import Problem, build
@@ -249,7 +249,7 @@ def check_objectives_recompiled(of: Recompiled, decided: Decided, record: Plain)
     """Final values of objectives without a second implementation, on the recompiled programme."""
     compiled, point = of.compiled, plan_point(of, decided)
     for number, said in enumerate(record["objectives"]):
-        if said["name"] in MEASURES or said["name"] in EXTREMES:
+        if said["name"] in MEASURES or said["name"] in EXTREMES or said["name"] in BY_DRAWS:
             continue
         found = compiled.sense[number] * float(compiled.costs[number] @ point + compiled.offsets[number])
         scale = MILLION if said["unit"] == "GBP m" else 1.0

@@ -32,6 +32,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     which: ("inputs", which, "table") for which in ("places", "baseline", "spend", "populations")
 }
 TABLES["pot"] = ("pot", "table")
+TABLES["monitoring"] = ("stress", "monitoring", "table")
 """Key path of each table that a scenario may name."""
 POUNDS = {"£": 1.0, "GBP": 1.0, "£k": 1e3, "GBP k": 1e3, "£m": 1e6, "GBP m": 1e6, "£bn": 1e9, "GBP bn": 1e9}
 LIMIT = 0.6

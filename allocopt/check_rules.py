@@ -127,6 +127,10 @@ MEASURES: Mapping[str, Callable[[Decided, int], Floats]] = {
 """The objectives that are written a second time, by name."""
 
 
+BY_DRAWS = ("tail_deficit", "worst_deficit")
+"""The objectives that `check_stress` writes a second time: they rest on draws or on a worst case."""
+
+
 def check_objectives(of: Decided, record: Plain) -> Iterator[Check]:
     """The final value of each objective that is known here, from the pounds of the table."""
     rounded = len(of.known.places) * len(of.known.years) * POUND

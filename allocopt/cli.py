@@ -300,6 +300,27 @@ def explain(
 
 
 @app.command()
+def calibrate(
+    scenario: Annotated[str, typer.Argument(help="A scenario whose spend is modelled.")] = "england",
+    *,
+    set_: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Fit the risk model of spend to published shares, and show how well it fits."""
+    with failures(as_json=as_json):
+        from allocopt.calibrate import calibrate as fit
+        from allocopt.plan import gather
+        from allocopt.report.risk_text import show_fits
+        from allocopt.scenario import load
+
+        fits = fit(gather(load(scenario, set=set_ or [])))
+        if as_json:
+            print_json({one.name: one.as_dict() for one in fits})
+        else:
+            show_fits(fits)
+
+
+@app.command()
 def verify(
     folder: Folder,
     *,

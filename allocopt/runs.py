@@ -305,9 +305,16 @@ def whereabouts(loaded: Loaded, folder: Path) -> dict[str, Any]:
     checked = sorted(path for path in folder.iterdir() if path.name == "run.json" or path.suffix in (".csv", ".npz"))
     return {
         "scenario": str(loaded.path.resolve()),
-        "tables": {which: str(loaded.table_path(*keys)) for which, keys in named.items()},
+        "tables": {which: str(loaded.table_path(*keys)) for which, keys in named.items()} | _returns(loaded),
         "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in checked},
     }
+
+
+def _returns(loaded: Loaded) -> dict[str, str]:
+    stress = loaded.scenario.stress
+    if stress is None or stress.monitoring is None:
+        return {}
+    return {"monitoring": str(loaded.table_path("stress", "monitoring", "table"))}
 
 
 def folder_name(name: str, inputs_hash: str) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from allocopt.frozen import Frozen, Sourced
-from allocopt.units import Money, Rate, TableUnit, write_money, write_rate
+from allocopt.units import RATE, Money, Rate, TableUnit, write_money, write_rate
 
 MOST_DRAWS = 1_000_000
 STANDARD = "standard"
@@ -56,6 +56,14 @@ def _count(least: int, most: int) -> Callable[[int], int]:
     return check
 
 
+def _read_share(given: Any) -> float:
+    if isinstance(given, str):
+        return _share(RATE.parse(given))
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise ValueError(f"expected a share such as {RATE.example}: write it like 30%")
+    raise ValueError(f"{given} needs its unit: write it like {RATE.example}")
+
+
 def _as_list(given: Any) -> Any:
     return given if isinstance(given, list) else [given]
 
@@ -80,6 +88,15 @@ class SurplusSplit(Sourced):
     """Paid out: it leaves the health service."""
     returned: Share
     """Goes back in the year: the only part that can offset an overspend elsewhere."""
+
+
+def _read_retention(given: Any) -> Any:
+    """A share as it is written, or a map for the split."""
+    return _read_share(given) if not isinstance(given, dict | SurplusSplit) else given
+
+
+KeptShare = Annotated[float, WithJsonSchema({"type": "string", "pattern": r"%\s*$", "examples": ["30%"]})]
+RetentionRule = Annotated[KeptShare | SurplusSplit, BeforeValidator(_read_retention)]
 
 
 class Surge(Sourced):
@@ -231,7 +248,7 @@ class Stress(Sourced):
     """Seed of the draws; the seed of `inputs.spend` unless said."""
     limit: Money = 0.0
     """The departmental limit: how much exposure it can bear."""
-    retention: Annotated[list[Share | SurplusSplit], BeforeValidator(_as_list)] = Field(default_factory=_todays_rule)
+    retention: Annotated[list[RetentionRule], BeforeValidator(_as_list)] = Field(default_factory=_todays_rule)
     """Share of a surplus that bodies keep (the first, if several, is the one used in every other view), or a split
     {profit, returned}. Source of the default: bodies may reclaim 30% of a surplus."""
     group: str | None = None

@@ -75,6 +75,7 @@ check_decided check_places
 check_rounds
 check_plan check_rules
 check_bound
+check_stress
 diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures
 diagnose check
 effects.inequality effects.words effects.places
@@ -89,9 +90,11 @@ stress.treasury
 stress.shocks stress.years stress.reverse stress.pools stress.sizes stress.robust stress.monitoring
 stress.tables
 frontier
+calibrate
 runs
 exchange.*
 report.console
+report.risk_text
 report.grouping_text
 report.*
 batches.*

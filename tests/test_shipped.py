@@ -13,7 +13,7 @@ import allocopt
 from allocopt.shipped import shipped
 
 GOLDEN = Path(__file__).parent / "golden" / "shipped"
-QUICK = ("deficit-trap", "england", "england-ccgs")
+QUICK = ("deficit-trap", "england", "england-ccgs", "monitoring", "robust")
 POUNDS = 2_000
 """What another build of the solver may move within the slack between stages, in pounds; objectives are held to 1e-6."""
 
@@ -25,7 +25,8 @@ def shipped_names() -> list[str]:
 def result(name: str) -> dict[str, object]:
     run = allocopt.run(name, out=None)
     objectives = {one["name"]: one["value"] for one in run.record["objectives"]}
-    return {"status": run.record["status"], "objectives": objectives, "headline": dict(run.headline)}
+    found = {"status": run.record["status"], "objectives": objectives, "headline": dict(run.headline)}
+    return found | ({"stress": run.record["stress"].get("headline", {})} if "stress" in run.record else {})
 
 
 def cases() -> list[object]:
@@ -43,6 +44,15 @@ def test_a_shipped_scenario_gives_its_golden_result(name: str) -> None:
     for measure, value in golden["headline"].items():
         tolerance = POUNDS if measure.endswith("_gbp") else max(2, abs(value) * 0.01)
         assert found["headline"][measure] == pytest.approx(value, abs=tolerance), measure
+    for case, levels in golden.get("stress", {}).items():
+        for level, figures in levels.items():
+            for measure, value in figures.items():
+                tolerance = 2 * POUNDS if measure.endswith("_gbp") else 1e-3
+                assert found["stress"][case][level][measure] == pytest.approx(value, abs=tolerance), (
+                    case,
+                    level,
+                    measure,
+                )
 
 
 def test_every_shipped_scenario_has_a_golden_result() -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from allocopt.report.console import table
+from allocopt.report.risk_text import show_stress
 from allocopt.units import say_money
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def show_grouping(out: Console, found: Run) -> None:
         for row in found.tables["comparison"].to_dict("records")
     ]
     out.print(table("Comparison", [name.removesuffix("_gbp") for name in found.tables["comparison"].columns], rows))
+    show_stress(said.get("stress", {}))
     out.print(escape(said["summary"]))
     for warning in said["warnings"]:
         out.print(f"[yellow]note:[/yellow] {escape(warning)}")

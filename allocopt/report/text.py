@@ -13,6 +13,7 @@ from allocopt.record import warnings_of
 from allocopt.report.console import console, table
 from allocopt.report.grouping_text import show_grouping
 from allocopt.report.headline import headline_rows, objective_row, pounds, rule_row, status_words
+from allocopt.report.risk_text import show_stress
 from allocopt.units import say_money
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def show_run(found: Run, *, quiet: bool = False) -> None:
     out.print(table("Who gains and who loses, by region (against uniform growth)", *region_table(found.effects)))
     if "formulas" in found.tables:
         out.print(table("Candidate formulas, against the scenario's own", *formula_table(found.effects), left=1))
+    show_stress(said.get("stress", {}))
     out.print(f"\n{escape(said['summary'])}\n")
     for warning in said["warnings"]:
         out.print(f"[yellow]note:[/yellow] {escape(warning)}")

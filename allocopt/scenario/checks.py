@@ -16,6 +16,7 @@ from allocopt.scenario.faults import Findings, shown
 from allocopt.scenario.rules import every_year
 from allocopt.scenario.tree import Keys, Table, dotted, find, suggestion
 from allocopt.settings import Baseline, Component, Places, Pot, Spend, year_text
+from allocopt.settings_stress import Stress, SurplusSplit
 from allocopt.units import write_rate
 
 _RISK = (
@@ -46,6 +47,27 @@ def cross_checks(found: Findings, data: Mapping[str, Any]) -> None:
         part: Any = _part(kind, inputs, kind.__name__.lower())
         if part is not None:
             check(found, part)
+    _stress(found, data, inputs)
+
+
+def _stress(found: Findings, data: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+    """A stress needs spend, and an objective over draws needs to be told how many."""
+    said, named = data.get("stress"), str(data.get("objectives", ""))
+    stress: Stress | None = _part(Stress, data, "stress")
+    if "tail_deficit" in named and not (isinstance(said, dict) and "scenarios" in said):
+        cure = "write stress.scenarios, such as 40: the number of draws of spend"
+        found.add(
+            ("objectives",), "tail_deficit is made small over draws, and the scenario does not say how many", cure
+        )
+    if stress is None:
+        return
+    if "spend" not in inputs and stress.monitoring is None:
+        cure = "write inputs.spend with a table or a risk model"
+        found.add(("stress",), "there is no expected spend to stress", cure)
+    for number, one in enumerate(stress.retention):
+        if isinstance(one, SurplusSplit) and one.profit + one.returned > 1:
+            message = f"profit and the returned share are {write_rate(one.profit + one.returned)} of a surplus together"
+            found.add(("stress", "retention", str(number)), message, "write shares that add up to 100% at most")
 
 
 def year_names(data: Mapping[str, Any]) -> list[str]:

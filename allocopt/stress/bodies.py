@@ -1,6 +1,6 @@
 """Who shares a budget: places, groups, areas and the nation, and the sums over their places.
 
-Imports `stress_inputs` and `problem` alone.
+Imports `stress_inputs`, `problem` and `errors` alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from allocopt.errors import Problem, ScenarioFault
 from allocopt.problem import Array
 from allocopt.stress_inputs import Labels, Risk, StressInputs
 
@@ -108,6 +109,10 @@ def levels_of(
 def holder(inputs: StressInputs, found: Mapping[Level, Bodies]) -> Level:
     """Whose deficits count: as the scenario says, else the group where there is one, else the place."""
     said = inputs.settings.budget_holder
+    if said and said not in found:
+        cure = f"name a column at stress.{said}, or one of {', '.join(found)}"
+        problem = Problem(f"there is no level '{said}' here", cure, "stress.budget_holder")
+        raise ScenarioFault("nobody holds the budgets that are to be stressed", (problem,))
     return said or ("group" if "group" in found else "place")
 
 

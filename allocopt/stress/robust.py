@@ -1,7 +1,7 @@
 """The price of robustness: what a robust plan costs when nothing goes wrong, and what it saves when much does.
 
 The nominal plan is solved under the same rules with gross deficit first and without the robust objectives; then both
-plans are measured here without a programme: the worst case by sorting, the tail by averaging. Imports `plan`,
+plans are measured here without a programme: the worst case by sorting, the tail by averaging. Imports `plan`, `risk`,
 `estimates`.
 """
 
@@ -14,10 +14,12 @@ import numpy as np
 
 from allocopt.plan import Plan, allocation_of
 from allocopt.problem import Array, build
+from allocopt.risk import draws
 from allocopt.settings import ObjectiveSetting
 from allocopt.solve.compiled import compile_problem
 from allocopt.solve.stages import lexicographic
 from allocopt.stress.estimates import GBP, Row
+from allocopt.stress_inputs import Risk
 
 ROBUST = ("worst_deficit", "tail_deficit")
 
@@ -30,9 +32,9 @@ def worst_deficit(spend: Array, allocation: Array, *, deviation: float, share: f
     return float(plain.sum() + more[len(more) - number :].sum())
 
 
-def tail_deficit(draws: Array, allocation: Array, *, level: float) -> float:
-    """Mean gross deficit of the worst draws of each year, beyond `level`; draws (n, T, K), allocation (n, T)."""
-    totals = np.maximum(0.0, draws - allocation[:, :, None]).sum(axis=0)
+def tail_deficit(spends: Array, allocation: Array, *, level: float) -> float:
+    """Mean gross deficit of the worst draws of each year, beyond `level`; spends (n, T, K), allocation (n, T)."""
+    totals = np.maximum(0.0, spends - allocation[:, :, None]).sum(axis=0)
     return float(sum(_tail(year, level) for year in totals))
 
 
@@ -77,17 +79,35 @@ def _said(parameters: Mapping[str, Any], setting: ObjectiveSetting) -> dict[str,
 def _value(name: str, said: dict[str, float], situation: Any, allocation: Array) -> float:
     if name == "worst_deficit":
         return worst_deficit(situation.spend, allocation, **said)
-    draws = situation.spend[:, :, None] if situation.spend_draws is None else situation.spend_draws
-    return tail_deficit(draws, allocation, **said)
+    spends = situation.spend[:, :, None] if situation.spend_draws is None else situation.spend_draws
+    return tail_deficit(spends, allocation, **said)
 
 
-def rows_of(plan: Plan) -> Iterator[Row]:
-    """Each measure at the robust and at the nominal plan: the price is what gross deficit gains, the rest is saved."""
-    robust, nominal = measured(plan, plan.allocation), measured(plan, nominal_allocation(plan))
+def rows_of(plan: Plan, risk: Risk, *, fresh_draws: int) -> Iterator[Row]:
+    """Each measure at the robust and at the nominal plan: the price is what gross deficit gains, the rest is saved.
+
+    The tail is also measured on `fresh_draws`, which neither plan has seen.
+    """
+    other = nominal_allocation(plan)
+    robust, nominal = measured(plan, plan.allocation), measured(plan, other)
+    for objective, setting in plan.programme.objectives:
+        if objective.name == "tail_deficit":
+            level = _said(objective.parameters, setting)["level"]
+            fresh = _fresh(plan, risk, fresh_draws)
+            robust["tail_deficit_on_fresh_draws"] = tail_deficit(fresh, plan.allocation, level=level)
+            nominal["tail_deficit_on_fresh_draws"] = tail_deficit(fresh, other, level=level)
     for measure, value in robust.items():
         yield Row("robustness", "place", measure, "robust_plan", GBP, value)
         yield Row("robustness", "place", measure, "nominal_plan", GBP, nominal[measure])
     yield from _differences(robust, nominal, [name for name in robust if name != "gross_deficit"])
+
+
+def _fresh(plan: Plan, risk: Risk, count: int) -> Array:
+    """(n, T, count) draws of spend after those that the plan was made for."""
+    seen = plan.facts.situation.spend_draws
+    first = 1 + (0 if seen is None else seen.shape[2])
+    distance = draws(risk.model, risk.exposure, seed=risk.seed, first=first, count=count)
+    return np.asarray(risk.base[:, :, None] * (1.0 + distance.T[:, None, :]))
 
 
 def _differences(robust: dict[str, float], nominal: dict[str, float], names: Sequence[str]) -> Iterator[Row]:

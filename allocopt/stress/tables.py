@@ -159,7 +159,7 @@ def _more(
         yield from sizes.rows_of(risk.model, mean_list=mean_list, asked=stress.population_risk)
     if decided.plan is not None and robust.is_robust(decided.plan):
         tell("stress: the price of robustness")
-        yield from robust.rows_of(decided.plan)
+        yield from robust.rows_of(decided.plan, risk, fresh_draws=stress.test_draws)
 
 
 def _record(inputs: StressInputs, rows: list[Row], tests: dict[str, str], held: str | None) -> dict[str, Any]:
