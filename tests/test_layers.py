@@ -99,6 +99,7 @@ report.grouping_text
 report.*
 batches.*
 report.batches
+cli_parts
 cli
 __main__
 """

@@ -1,0 +1,53 @@
+"""How every verb speaks: one JSON object or words, progress on stderr, failures with their exit code.
+
+Imports `errors` alone; what a terminal needs is imported when it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import typer
+
+from allocopt.errors import AllocoptError
+
+
+def print_json(data: Any) -> None:
+    """One JSON object on stdout."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def failures(*, as_json: bool) -> Iterator[None]:
+    """Turn every failure of the error tree into its message (or one JSON object) and its exit code."""
+    try:
+        yield
+    except AllocoptError as failure:
+        _fail(failure, as_json=as_json)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped by you; nothing was written\n")
+        raise typer.Exit(130) from None
+
+
+def _fail(failure: AllocoptError, *, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json(failure.as_dict())
+    else:
+        sys.stderr.write(f"allocopt: {failure}\n")
+    raise typer.Exit(failure.exit) from None
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A spinner with the step's name on a terminal's stderr; nothing when quiet or piped."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _step: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting") as status:
+        yield status.update
