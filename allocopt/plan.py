@@ -23,7 +23,8 @@ from allocopt.required import check_needs, groupings
 from allocopt.scenario import Loaded
 from allocopt.solve.certificate import largest_violation
 from allocopt.solve.compiled import Compiled, compile_problem
-from allocopt.solve.stages import Stage, lexicographic
+from allocopt.solve.even import Evened, evened
+from allocopt.solve.stages import Stage, at_plan, capped, lexicographic
 from allocopt.spend import ExpectedSpend, expected_spend
 from allocopt.stress_inputs import StressInputs, read_stress, sampled_spend
 
@@ -56,6 +57,8 @@ class Plan:
     """(columns,) the point itself"""
     allocation: Array
     table: pd.DataFrame
+    even: Evened | None = None
+    """How ties between equally good plans were broken; None when the plan is as the solver left it."""
 
     @property
     def status(self) -> str:
@@ -113,12 +116,25 @@ def solve_plan(facts: Facts, model: Model, programme: Programme, compiled: Compi
     objectives = [objective for objective, _ in programme.objectives]
     pot = float(facts.situation.pot.max())
     values, stages = lexicographic(compiled, objectives, solver=facts.loaded.scenario.solver, pot=pot)
+    even = most_even(facts, compiled, stages)
+    if even is not None:
+        values, stages = even.values, at_plan(compiled, stages, even.values)
     missed = largest_violation(compiled, values)
     if missed > TOLERANCE:
         raise PlanRefused(f"the solver's plan breaks a row by GBP {missed * 1e6:,.0f}: it is not written")
     allocation = allocation_of(compiled, facts.situation, values)
     table = ledger(facts.situation, allocation, facts.inputs.name)
-    return Plan(facts, model, programme, compiled, stages, values, allocation, table)
+    return Plan(facts, model, programme, compiled, stages, values, allocation, table, even)
+
+
+def most_even(facts: Facts, compiled: Compiled, stages: tuple[Stage, ...]) -> Evened | None:
+    """Of the plans that all stages leave, the one closest to uniform growth; None where it is not asked for or had."""
+    situation = facts.situation
+    unproven = any(stage.levels is not None or not stage.proven for stage in stages)
+    if facts.loaded.scenario.solver.ties != "even" or unproven or len(situation.years) > 1:
+        return None
+    reference = situation.baseline * (situation.pot[0] / situation.baseline.sum())
+    return evened(compiled, capped(compiled, stages), reference=reference, weight=1 / situation.baseline)
 
 
 def allocation_of(compiled: Compiled, situation: Situation, values: Array) -> Array:

@@ -26,6 +26,14 @@ from allocopt.solve.leximin import Levels
 from allocopt.solve.stages import Stage
 
 PACKAGES = ("highspy", "numpy", "pandas", "pyomo", "scipy")
+EVEN = (
+    "of all plans that are equally good in every objective this is the one closest to uniform growth (squared "
+    "differences over baseline), so places with equal claims are treated equally"
+)
+AS_SOLVED = (
+    "other plans may be equally good in every objective: which one is written rests on the solver, and places with "
+    "equal claims may be treated differently"
+)
 BINDING = 1e-6
 """GBP million: a row within a pound of its limit binds."""
 
@@ -65,11 +73,24 @@ def record(plan: Plan, *, with_prices: bool = True) -> dict[str, Any]:
         "neighbours": neighbours(facts, plan.allocation),
         "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
         "versions": versions(),
-        "warnings": warnings_of(facts),
+        "warnings": [*warnings_of(facts), *ties_warning(plan)],
+        "ties": ties_record(plan),
         "modelled_spend": facts.spend.modelled if facts.spend else False,
         "seed": facts.spend.seed if facts.spend else None,
         "spend": facts.spend.words if facts.spend else None,
     }
+
+
+def ties_record(plan: Plan) -> dict[str, Any]:
+    """Which of several equally good plans this is, and the relative gap of the proof that it is the most even."""
+    if plan.even is None:
+        return {"broken": "as_solved", "gap": None, "words": AS_SOLVED}
+    return {"broken": "even", "gap": plan.even.gap, "words": EVEN}
+
+
+def ties_warning(plan: Plan) -> list[str]:
+    """A plan that is one of several says so, unless the rules leave nothing to choose."""
+    return [AS_SOLVED] if plan.even is None else []
 
 
 def facts_record(facts: Facts) -> dict[str, Any]:

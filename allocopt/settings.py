@@ -262,6 +262,9 @@ class Solver(Frozen):
     """What a finished stage leaves to the next, as a share of its value."""
     slack_at_least: Money = 1e-3
     """The least slack of a money objective."""
+    ties: Literal["even", "as_solved"] = "even"
+    """Which of several equally good plans is written: `even`, the one closest to uniform growth, so that equals are
+    treated equally; `as_solved`, whichever the solver came upon."""
 
 
 class Alternatives(Frozen):

@@ -55,7 +55,7 @@ solve.leximin
 solve.integer solve.cases
 solve.decompose
 solve.method
-solve.stages
+solve.stages solve.even
 grouping.instance
 grouping.bounds grouping.neighbours grouping.programme grouping.measure
 grouping.exact grouping.exempt

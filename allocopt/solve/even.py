@@ -1,19 +1,20 @@
 """Of all plans that are equally good, the most even one: equals are treated equally, and the plan is unique.
 
-The objectives of a scenario leave many plans that are just as good, and a simplex method returns a corner of them: of two
-places with the same claim one may get all and the other nothing, by accident. With the caps of all stages
-in place this room finds the one plan that lies closest to uniform growth,
+The objectives of a scenario leave many plans that are just as good, and a simplex method returns a corner of them: of
+two places with the same claim one may get all and the other nothing, by accident. With the caps of all stages in place
+this room finds the one plan that lies closest to uniform growth,
 
     minimise  1/2 sum_p (x_p - u_p)^2 / b_p      subject to the rules and to every stage's cap
 
 Only a few rows couple the places, so the problem is solved through their prices y: for given y every place's best
-amount is a clip between its limits and kinks, and the concave function of y that is left has a handful of variables. Strong
-duality (the function of y meets the value of the plan) proves the answer. Imports `blocks`, `compiled`.
+amount is a clip between its limits and kinks, and the concave function of y that is left has a handful of variables.
+Strong duality (the function of y meets the value of the plan) proves the answer. Imports `blocks`, `compiled`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,7 +30,7 @@ LONGEST = 1e6
 SMALL = 1e-6
 MISSED = 1e-7
 """GBP million by which a coupling row may be missed: ten pence."""
-GAP = 1e-8
+GAP = 1e-11
 """Of the value: how far the proof may be from the plan."""
 FLAT = 1e-13
 """Added to the curvature where no place can move."""
@@ -48,7 +49,7 @@ def evened(compiled: Compiled, current: Compiled, *, reference: Array, weight: A
     """The most even of the points of `current`, or None where the programme has another shape or the proof fails.
 
     `current` is `compiled` with the caps of its stages as further rows. `reference` and `weight` (allocation columns,
-    in the order of `compiled.columns_of("allocation")`): what each place would get under uniform growth, and 1 / baseline.
+    in the order of `compiled.columns_of("allocation")`): what each gets under uniform growth, and 1 / baseline.
     """
     blocks = find_blocks(compiled)
     if blocks is None or not _one_amount_a_place(compiled, blocks.chains):
@@ -92,7 +93,7 @@ class _Prices:
         self.at[kinks.node, self.slot + 1] = kinks.at
 
     def amounts(self, prices: Array) -> Array:
-        """Every place's best amount at these prices: over its segments, the lowest of the higher of optimum and kink."""
+        """Every place's best amount at these prices: the lowest, over segments, of the higher of optimum and kink."""
         kinks = self.chains.kinks
         rise = kinks.size * np.maximum(0.0, prices @ self.on_kink)
         slope = np.zeros_like(self.at)
@@ -153,16 +154,18 @@ def _near(prices: _Prices) -> Array:
     """Prices near the top, by a bounded quasi-Newton method on scaled prices."""
     start = np.zeros(len(prices.side))
     curvature = np.diag(prices.curvature(prices.look(start)[2]))
-    scale = 1 / np.sqrt(np.maximum(curvature, SMALL * curvature.max()))
+    largest = max(float(curvature.max()), float(1 / prices.weight.min()))
+    scale = 1 / np.sqrt(np.maximum(curvature, SMALL * largest))
 
-    def fall(scaled: Array) -> tuple[float, Array]:
+    def fall(scaled: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, Array]:
         value, slope, _, _ = prices.look(scaled * scale)
         return float(-value), np.asarray(-slope * scale)
 
     bounds = Bounds(prices.least, prices.most)
-    options = {"maxiter": 5000, "maxfun": 10_000, "ftol": 1e-15, "gtol": 1e-10}
+    options: Any = {"maxiter": 5000, "maxfun": 10_000, "ftol": 1e-15, "gtol": 1e-10}
     found = minimize(fall, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    return np.asarray(found.x, dtype=np.float64) * scale
+    near: Array = np.asarray(found.x, dtype=np.float64) * scale
+    return near
 
 
 def _done(prices: _Prices, slope: Array, amounts: Array, value: float) -> bool:

@@ -80,7 +80,20 @@ def lexicographic(
             stages[-1] = replace(stages[-1], levels=levels)
         current = current.with_row(f"cap_{objective.name}", cost, lower=-np.inf, upper=least + slack)
     values = _point_of(current, compiled, values, objectives, solver)
-    return values, tuple(_finished(stage, compiled, number, values) for number, stage in enumerate(stages))
+    return values, at_plan(compiled, stages, values)
+
+
+def capped(compiled: Compiled, stages: Sequence[Stage]) -> Compiled:
+    """The programme with the caps of all its stages as further rows, in their order."""
+    for number, stage in enumerate(stages):
+        most = compiled.sense[number] * stage.cap - compiled.offsets[number]
+        compiled = compiled.with_row(f"cap_{stage.name}", compiled.costs[number], lower=-np.inf, upper=float(most))
+    return compiled
+
+
+def at_plan(compiled: Compiled, stages: Sequence[Stage], values: Array) -> tuple[Stage, ...]:
+    """The stages with their objectives' values at a finished plan (n,)."""
+    return tuple(_finished(stage, compiled, number, values) for number, stage in enumerate(stages))
 
 
 def _point(method: Method, current: Compiled, cost: Array, solver: Solver, before: Array | None) -> Point:
