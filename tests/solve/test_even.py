@@ -1,4 +1,4 @@
-"""Of equally good plans the most even one: against a solver that knows nothing of its structure, and equals treated equally."""
+"""Of equally good plans the most even one: against a solver that knows no structure, and equals treated equally."""
 
 from __future__ import annotations
 
