@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import pandas as pd
 
-from allocopt.report.charts import BLUE, Series, line, lines
+from allocopt.report.charts import BLUE, Series, bars, line, lines
 from allocopt.report.material import Material
-from allocopt.report.parts import Figure, Section, grid_of_frame
+from allocopt.report.parts import Figure, Section, grid_of, grid_of_frame, pounds
 from allocopt.units import say_money
 
 KNOWN = frozenset(
-    {"allocations", "effects", "places", "groups", "consortia", "comparison", "stress", "frontier", "limits"}
+    {
+        "allocations",
+        "effects",
+        "places",
+        "groups",
+        "consortia",
+        "comparison",
+        "stress",
+        "frontier",
+        "limits",
+        "formulas",
+        "formula_components",
+    }
 )
 """Tables that other sections show, or that `explain` reads place by place."""
 ROWS = 100
@@ -23,7 +35,7 @@ ROWS = 100
 def further_sections(found: Material) -> list[Section]:
     """The frontier, then one section a further table, in the order of the run."""
     others = {name: table for name, table in found.tables.items() if name not in KNOWN and len(table)}
-    return [*_frontiers(found), *(_table_section(name, others[name]) for name in others)]
+    return [*_frontiers(found), *_formulas(found), *(_table_section(name, others[name]) for name in others)]
 
 
 def _table_section(name: str, table: pd.DataFrame) -> Section:
@@ -32,6 +44,28 @@ def _table_section(name: str, table: pd.DataFrame) -> Section:
     return Section(
         f"table-{name}", title[0].upper() + title[1:], words, grids=(grid_of_frame(title, table.head(ROWS)),)
     )
+
+
+def _formulas(found: Material) -> list[Section]:
+    """Candidate formulas beside the one in force: pounds that change hands and places that cross the bands."""
+    compared, parts = found.wide("formulas"), found.wide("formula_components")
+    if compared is None or "gross_movement_gbp" not in compared:
+        return []
+    moved = compared["gross_movement_gbp"]
+    names = [str(name).replace("_", " ") for name in compared.index]
+    series = [
+        Series("moves between places", [value / 1e6 for value in moved], [pounds(value) for value in moved], BLUE)
+    ]
+    most = int(moved.to_numpy().argmax())
+    caption = (
+        f"Against the formula in force, “{names[most]}” moves most between places' targets: {pounds(moved.iloc[most])}. "
+        "Targets alone are compared: what is allocated follows the formula in force."
+    )
+    grids = [grid_of(found.title("formulas"), compared, "formula")]
+    grids += [] if parts is None else [grid_of(found.title("formula_components"), parts, "component")]
+    spec = bars(names, series, axis="£m of targets")
+    figure = Figure("formulas", "What each candidate formula would move", caption, f"Bars. {caption}", spec=spec)
+    return [Section("formulas", "Formulas compared", figures=(figure,), grids=tuple(grids))]
 
 
 def _frontiers(found: Material) -> list[Section]:

@@ -97,7 +97,7 @@ class Looks:
 
 
 def sheets(found: Material) -> list[Sheet]:
-    """Every table of the run but limits.csv, which `explain` reads: places, effects, then whatever else there is."""
+    """Places, effects, then whatever else there is; limits and formula components stay in their CSV, for machines."""
     shown: list[Sheet] = []
     if found.allocates:
         title = f"Allocations by place and year{found.mark}"
@@ -105,9 +105,9 @@ def sheets(found: Material) -> list[Sheet]:
     for name in found.effects_names:
         table = found.wide(name)
         assert table is not None
-        if name not in found.tables:
-            shown.append(_effects_sheet(name, found.title(name), table))
-    known = {"allocations", "effects", "limits"} | ({"places"} if found.allocates else set())
+        if name not in found.tables or name.startswith("formula"):
+            shown.append(_effects_sheet(f"{name}_effects" if name in found.tables else name, found.title(name), table))
+    known = {"allocations", "effects", "limits", "formula_components"} | ({"places"} if found.allocates else set())
     for name, table in found.tables.items():
         if name not in known and len(table):
             shown.append(Sheet(_sheet_name(name, shown), name.replace("_", " "), table, total=name == "consortia"))
