@@ -80,6 +80,7 @@ diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arith
 diagnose check
 effects.inequality effects.words effects.places
 effects
+attributes
 explain.shapley
 explain.recalled explain.formula_steps explain.limit_steps
 explain.causes

@@ -58,7 +58,7 @@ def _formulas(found: Material) -> list[Section]:
     ]
     most = int(moved.to_numpy().argmax())
     caption = (
-        f"Against the formula in force, “{names[most]}” moves most between places' targets: {pounds(moved.iloc[most])}. "
+        f"Against the formula in force, “{names[most]}” moves most between places: {pounds(moved.iloc[most])}. "
         "Targets alone are compared: what is allocated follows the formula in force."
     )
     grids = [grid_of(found.title("formulas"), compared, "formula")]
