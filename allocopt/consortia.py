@@ -15,10 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocopt.check_grouping import Broken, Grouped, broken_rules, haversine, objectives
+from allocopt.consortia_given import fault, given_grouping, given_hubs
 from allocopt.errors import PlanRefused, Problem, ScenarioFault
 from allocopt.grouping.instance import Instance, Ints, on_sphere
 from allocopt.grouping.neighbours import delaunay_graph
-from allocopt.grouping.solution import Solution, Task, solve_grouping
+from allocopt.grouping.solution import EVALUATED, Solution, Task, evaluated, solve_grouping
 from allocopt.ledger import whole_pounds
 from allocopt.model import Model, load_model
 from allocopt.plan import Facts, Plan, make_plan
@@ -64,7 +65,9 @@ class Consortia:
 
     @property
     def status(self) -> str:
-        """`optimal` when every stage is proven within the asked gap, else `gap`."""
+        """`optimal` when every stage is proven within the asked gap, `evaluated` for a given grouping, else `gap`."""
+        if self.solution.method == EVALUATED:
+            return "evaluated"
         return "optimal" if all(stage.proven for stage in self.solution.stages) else "gap"
 
 
@@ -83,9 +86,12 @@ def make_consortia(facts: Facts, *, tell: Callable[[str], None] = lambda step: N
     before = make_plan(_for_models_before(facts), tell=tell) if len(scenario.model) > 1 else None
     budget, spend = _money(facts, before, said)
     instance = instance_of(facts, model, said, budget, spend)
-    solution = solve_grouping(_task(scenario, model, instance, said, tell))
+    task = _task(scenario, model, instance, said, tell)
+    given = given_grouping(facts, said)
+    solution = solve_grouping(task) if given is None else evaluated(task, given_hubs(instance, given))
     broken = tuple(broken_rules(grouped_of(facts, solution.instance, solution.hub)))
-    _refuse_wrong(facts, solution, broken)
+    if given is None:
+        _refuse_wrong(facts, solution, broken)
     groups, consortia = tables_of(facts, solution, budget, spend)
     return Consortia(facts, model, before, solution, budget, spend, broken, groups, consortia)
 
@@ -96,20 +102,21 @@ def _task(scenario: Scenario, model: Model, instance: Instance, said: Grouping, 
     return Task(model, instance, asked, scenario.solver, said, tell)
 
 
+def task_of(found: Consortia, instance: Instance, said: Grouping) -> Task:
+    """The task of a finished grouping once more, for a comparison."""
+    return _task(found.facts.loaded.scenario, found.model, instance, said, lambda _step: None)
+
+
 def _for_models_before(facts: Facts) -> Facts:
     """The facts with the scenario cut to the models before the grouping: their rules and their objectives."""
     scenario = facts.loaded.scenario
     if len(scenario.model) > 2:
-        raise _fault("a grouping follows one allocation model", "name one model before it", "model")
+        raise fault("a grouping follows one allocation model", "name one model before it", "model")
     first = load_model(scenario.model[0])
     rules = {name: one for name, one in scenario.rules.items() if name in {rule.name for rule in first.rules}}
     wanted = [one for one in scenario.objectives if one.name in {other.name for other in first.objectives}]
     cut = scenario.model_copy(update={"model": [first.name], "rules": rules, "objectives": wanted})
     return replace(facts, loaded=replace(facts.loaded, scenario=cut))
-
-
-def _fault(message: str, cure: str, key: str) -> ScenarioFault:
-    return ScenarioFault(message, (Problem(message, cure, key),))
 
 
 def _check(facts: Facts, said: Grouping) -> None:
@@ -190,7 +197,7 @@ def _money(facts: Facts, before: Plan | None, said: Grouping) -> tuple[Pounds, P
     assert facts.situation.spend is not None
     choice = said.budget or ("allocation" if before else "target")
     if choice == "allocation" and before is None:
-        raise _fault(
+        raise fault(
             "no allocation is made before the grouping",
             "list a model before it, or say budget: target",
             "grouping.budget",

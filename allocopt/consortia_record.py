@@ -38,6 +38,7 @@ def grouping_record(found: Consortia) -> dict[str, Any]:
         "rules": [_rule_record(found, rule) for rule in found.model.rules if rule.name in solution.instance.settings],
         "bounds": [_bound_record(found, one) for one in solution.bounds],
         "exemptions": [{"rule": one.rule, "code": one.code, "words": one.words} for one in solution.exemptions],
+        "broken": [{"rule": one.rule, "at": one.at, "words": one.words} for one in found.broken],
         "before": None if found.before is None else _before_record(found),
         "method": solution.method,
         "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
@@ -64,7 +65,15 @@ def _warnings(found: Consortia) -> list[str]:
             "these are the fewest exemptions that make the rules possible, proven part by part; "
             "`grouping.exempt: none` refuses instead"
         )
+    if found.broken:
+        rules = sorted({one.rule for one in found.broken})
+        said += [f"the given grouping breaks {rule} at {_times(found, rule)}" for rule in rules]
     return [*said, *found.solution.notes]
+
+
+def _times(found: Consortia, rule: str) -> str:
+    at = [one.at for one in found.broken if one.rule == rule]
+    return f"{len(at)} places or consortia, such as {at[0]}"
 
 
 def headline(found: Consortia) -> dict[str, Any]:
@@ -223,13 +232,3 @@ def _imd_spread(found: Consortia, which: Ints, people: Array) -> float:
     mean = score[weight > 0] / weight[weight > 0]
     share = weight[weight > 0] / weight.sum()
     return round(float(np.sqrt(share @ (mean - share @ mean) ** 2)), 4)
-
-
-def comparison_of(found: Consortia) -> pd.DataFrame:
-    """The plan beside no pooling at all; further rows come from `allocopt.consortia_compare`."""
-    bound = next((stage.bound for stage in found.solution.stages if stage.name == "gross_deficit"), None)
-    rows = [
-        comparison_row(found, "unpooled", np.arange(len(found.solution.instance)), bound=None),
-        comparison_row(found, "plan", found.solution.hub, bound=bound),
-    ]
-    return pd.DataFrame(rows)

@@ -7,12 +7,13 @@ because a value is missing. Imports `reading`, `joins`, `cells`, `tables` and `e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from allocopt.cells import codes, column, numbers
-from allocopt.joins import Keyed
+from allocopt.joins import Keyed, join
 from allocopt.reading import Reading
 from allocopt.tables import Cited, Table, count, some
 
@@ -25,7 +26,45 @@ def all_places(reading: Reading) -> Keyed | None:
     if table is None or found is None:
         return None
     reading.notes.extend(_differ_by_case(found))
-    return Keyed(table, found, ("place", "places"))
+    places: Keyed | None = Keyed(table, found, ("place", "places"))
+    for number in range(len(given.more)):
+        places = None if places is None else _with_more(reading, places, number)
+    return places
+
+
+def _with_more(reading: Reading, places: Keyed, number: int) -> Keyed | None:
+    """The places with the columns of one more table, joined exactly; a column may stand in one table only."""
+    given, keys = reading.scenario.inputs.places.more[number], ("inputs", "places", "more", str(number))
+    table = reading.table(given.table, *keys, "table")
+    found = codes(table, given.key, reading.cited(*keys, "key"), reading.problems) if table else None
+    if table is None or found is None:
+        return None
+    if given.others == "leave_out":
+        places = _leave_others(reading, places, set(found), table.file)
+    join(Keyed(table, found, ("place", "places")), places, reading.cited(*keys, "table"), reading.problems)
+    twice = [name for name in table.columns if name in places.table.columns and name != given.key]
+    if twice:
+        message = f"{table.file} and {places.table.file} both have the columns {some(twice)}"
+        reading.wrong(message, "rename them in one of the tables", *keys, "table", file=table.file)
+    if reading.problems:
+        return places
+    row = {code: at for at, code in enumerate(found)}
+    order = [row[code] for code in places.codes]
+    fresh = {
+        name: [cells[at] for at in order] for name, cells in table.columns.items() if name not in places.table.columns
+    }
+    return Keyed(replace(places.table, columns={**places.table.columns, **fresh}), places.codes, places.what)
+
+
+def _leave_others(reading: Reading, places: Keyed, have: set[str], file: str) -> Keyed:
+    """The places that another table has; the scenario says that the others leave the run."""
+    rows = [row for row, code in enumerate(places.codes) if code in have]
+    left = len(places.codes) - len(rows)
+    if left:
+        reading.notes.append(
+            f"{count(left, 'place')} that {file} does not have {'is' if left == 1 else 'are'} left out"
+        )
+    return _take(places, rows)
 
 
 def _differ_by_case(found: Sequence[str]) -> list[str]:

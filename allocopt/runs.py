@@ -24,7 +24,8 @@ import pandas as pd
 
 from allocopt.attributes import attributes, groupings, places_table
 from allocopt.consortia import Consortia, is_grouping, make_consortia
-from allocopt.consortia_record import comparison_of, effects_of, grouping_record
+from allocopt.consortia_compare import tables_of_run
+from allocopt.consortia_record import grouping_record
 from allocopt.diagnose import diagnose
 from allocopt.effects import check_groupings, effects_tables, summary, tidy, warnings
 from allocopt.errors import Infeasible, InputFault, Problem, ScenarioFault
@@ -63,7 +64,7 @@ class Run:
     @property
     def exit(self) -> int:
         """0 when every stage is proven within the asked gap, else 4."""
-        return 0 if self.record["status"] == "optimal" else 4
+        return 4 if self.record["status"] == "gap" else 0
 
     @property
     def headline(self) -> Mapping[str, Any]:
@@ -171,13 +172,8 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
     """A grouping: groups, consortia, the comparison, and the allocation that was pooled where there is one."""
     made = make_consortia(facts, tell=tell)
     tell("working out effects")
-    comparison = comparison_of(made)
-    tables = {"groups": made.groups, "consortia": made.consortia, "comparison": comparison}
-    tables |= {"effects": effects_of(made, comparison)}
     money = pd.DataFrame({"budget_gbp": made.budget, "spend_gbp": made.spend}, index=facts.inputs.places.index)
-    tables["places"] = places_table(facts, money)
-    if made.before is not None:
-        tables["allocations"] = made.before.table
+    tables = {**tables_of_run(made), "places": places_table(facts, money)}
     return Run(grouping_record(made), tables, None, made)
 
 

@@ -59,6 +59,9 @@ solve.stages solve.even
 grouping.instance
 grouping.bounds grouping.neighbours grouping.programme grouping.measure
 grouping.exact grouping.exempt
+grouping.anneal grouping.travel
+grouping.search
+grouping.national
 grouping.solution
 ledger
 plan
@@ -67,8 +70,10 @@ replay cliffs
 record
 limits formulas
 check_grouping
+consortia_given
 consortia
 consortia_record
+consortia_compare
 verdict
 check_frontier check_inputs
 check_decided check_places

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from allocopt.grouping.instance import Array, Flags, Instance, Ints
@@ -29,3 +31,15 @@ def objective_values(instance: Instance, hub: Ints) -> dict[str, float]:
         "moves": float(moved(instance, hub).sum()),
         "crossings": float((instance.area_codes != instance.area_codes[hub]).sum()),
     }
+
+
+def hubs_of_labels(instance: Instance, labels: np.ndarray[Any, np.dtype[np.object_]]) -> Ints:
+    """The hub of each place when groups are given by label: the member with the least travel; places without one
+    alone.
+    """
+    hub = np.arange(len(instance), dtype=np.int64)
+    for label in sorted(set(labels.tolist()) - {""}):
+        members = np.flatnonzero(labels == label)
+        km = instance.km(np.tile(members, len(members)), np.repeat(members, len(members))).reshape(len(members), -1)
+        hub[members] = members[int(np.argmin(km @ instance.population[members]))]
+    return hub

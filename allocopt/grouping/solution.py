@@ -20,6 +20,7 @@ from allocopt.grouping.exact import Answer, Slack, solve_part
 from allocopt.grouping.exempt import Exemption, least_exemptions, unreachable, with_exemptions
 from allocopt.grouping.instance import Instance, Ints, Pairs, components, possible_pairs
 from allocopt.grouping.measure import objective_values
+from allocopt.grouping.national import KNOWN, Wanted, search_nation
 from allocopt.grouping.neighbours import Graph, delaunay_graph
 from allocopt.grouping.programme import Part
 from allocopt.model import Model, Objective, load_model
@@ -27,7 +28,9 @@ from allocopt.settings import Grouping, Solver
 from allocopt.solve.integer import Effort
 from allocopt.solve.stages import TINY, Stage
 
+EVALUATED = "evaluated as given"
 EXACT_PAIRS = 8_000
+CONTIGUOUS_PAIRS = 1_500
 """A part with at most this many pairs is solved as one integer programme; larger ones are searched."""
 
 
@@ -55,6 +58,9 @@ class Task:
     solver: Solver
     grouping: Grouping
     tell: Callable[[str], None] = lambda step: None  # noqa: ARG005 - the default listener ignores it
+    away_from: tuple[Ints, ...] = ()
+    """Plans that the answer differs from in at least `differ` places"""
+    differ: int = 0
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -79,10 +85,12 @@ def solve_grouping(task: Task) -> Solution:
     """Solve a grouping. Raises Infeasible with verified cures, or Stopped when no plan was found in time."""
     task.instance, exempt = _reachable(task)
     pairs = possible_pairs(task.instance)
-    task.tell("bounds")
-    bounds = bounds_of(task.instance, pairs)
     graph = delaunay_graph(task.instance) if task.instance.on("contiguity") else None
     parts = components(task.instance, pairs)
+    if _too_large(task, pairs, parts):
+        return _nationally(task, exempt, graph)
+    task.tell("bounds")
+    bounds = bounds_of(task.instance, pairs)
     task.tell(f"solving {len(parts)} parts")
     answers, more = _solve_parts(task, pairs, parts, bounds, graph)
     task.instance = with_exemptions(task.instance, more)
@@ -94,6 +102,73 @@ def solve_grouping(task: Task) -> Solution:
     stages = _stages(task, answers, bounds, objective_values(task.instance, hub))
     method = f"{len(parts)} integer programmes" if len(parts) > 1 else "one integer programme"
     return Solution(task.instance, hub, stages, bounds, (*exempt, *more), (), method)
+
+
+def evaluated(task: Task, hub: Ints) -> Solution:
+    """A given grouping under the same measures: nothing is sought, the bounds stand beside it."""
+    bounds = bounds_of(task.instance, possible_pairs(task.instance))
+    best, final = max(bounds, key=lambda one: one.value), objective_values(task.instance, hub)
+    stages = tuple(
+        stage_of(
+            task,
+            number,
+            value=final[one.name],
+            bound=best.value if one.name == "gross_deficit" else 0.0,
+            cap=final[one.name],
+            final=final[one.name],
+            by=f"bound {best.name}" if one.name == "gross_deficit" else "none",
+            method="given",
+        )
+        for number, one in enumerate(task.objectives)
+    )
+    return Solution(task.instance, hub, stages, bounds, (), (), EVALUATED)
+
+
+def _too_large(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> bool:
+    """Whether a part has more pairs than one integer programme can prove, and the search knows every rule."""
+    if not set(task.instance.settings) <= KNOWN or task.instance.position is None:
+        return False
+    label = np.zeros(len(task.instance), dtype=np.int64)
+    for number, places in enumerate(parts):
+        label[places] = number
+    most = int(np.bincount(label[pairs.place]).max())
+    return most > (CONTIGUOUS_PAIRS if task.instance.on("contiguity") else EXACT_PAIRS)
+
+
+def _nationally(task: Task, exempt: tuple[Exemption, ...], graph: Graph | None) -> Solution:
+    """The whole instance searched, with the certificates of the bounds."""
+    names = [one.name for one in task.objectives]
+    if names[:1] != ["gross_deficit"] or not set(names) <= {"gross_deficit", "travel", "moves", "crossings"}:
+        raise Stopped("at national size a search starts from gross_deficit: list it first")
+    wanted = Wanted(
+        gap=task.asked(0),
+        travel="travel" in names,
+        slack=lambda value: task.slack(0, len(task.instance)).after(value),
+        seconds=task.solver.time_limit * task.grouping.effort,
+        seed=task.grouping.seed,
+        consortia=task.grouping.consortia,
+        exempt=task.grouping.exempt == "least",
+        out_of_time=lambda: task.left < 0.2 * task.solver.time_limit,
+        tell=task.tell,
+    )
+    found = search_nation(task.model, task.instance, wanted, graph)
+    task.instance = found.instance
+    final = objective_values(found.instance, found.hub)
+    best = max(found.bounds, key=lambda one: one.value)
+    stages = []
+    for number, name in enumerate(names):
+        value, bound, cap, by = final[name], 0.0, final[name], "none"
+        if name == "gross_deficit":
+            value, bound, cap, by = found.deficit, best.value, found.cap, f"bound {best.name}"
+        elif name == "travel" and found.travel_least > 0:
+            bound, by = found.travel_least, "prices (Lagrange)"
+        stages.append(
+            stage_of(task, number, value=value, bound=bound, cap=cap, final=final[name], by=by, method="search")
+        )
+    exemptions = (*exempt, *found.exemptions)
+    return Solution(
+        found.instance, found.hub, tuple(stages), found.bounds, exemptions, found.notes, "annealing and neighbourhoods"
+    )
 
 
 def _reachable(task: Task) -> tuple[Instance, tuple[Exemption, ...]]:

@@ -92,7 +92,10 @@ class Loaded:
         """
         value: Any = self.scenario
         for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else getattr(value, key, None)
+            if isinstance(value, list):
+                value = value[int(key)]
+            else:
+                value = value.get(key) if isinstance(value, Mapping) else getattr(value, key, None)
         if not isinstance(value, str):
             raise KeyError(dotted(keys))
         mark = self.marks.get(tuple(keys))

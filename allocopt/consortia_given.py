@@ -1,0 +1,76 @@
+"""A grouping that is given rather than sought: read from a table or a column, for evaluation under the same measures.
+
+Imports `plan`, `reading`, `cells`, `joins`, `tables`, `grouping` and below.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from allocopt.cells import codes, column
+from allocopt.errors import Problem, ScenarioFault
+from allocopt.grouping.instance import Instance, Ints
+from allocopt.grouping.measure import hubs_of_labels
+from allocopt.joins import Keyed, join
+from allocopt.plan import Facts
+from allocopt.reading import Reading
+from allocopt.settings import Grouping
+from allocopt.tables import Table
+
+
+def fault(message: str, cure: str, key: str) -> ScenarioFault:
+    """One thing that the scenario's grouping lacks."""
+    return ScenarioFault(message, (Problem(message, cure, key),))
+
+
+def given_grouping(facts: Facts, said: Grouping) -> pd.DataFrame | None:
+    """A grouping that is to be evaluated: columns `group` and `hub` (empty where none is said) by place; or None."""
+    if said.column is None:
+        if said.table is not None:
+            raise fault("a given grouping needs the column of the consortium", "name it", "grouping.column")
+        return None
+    places = facts.inputs.places
+    if said.table is None:
+        return _columns_of(places, said)
+    reading = Reading(facts.loaded)
+    table = reading.table(said.table, "grouping", "table")
+    key = said.key or facts.loaded.scenario.inputs.places.key
+    found = codes(table, key, reading.cited("grouping", "key"), reading.problems) if table else None
+    if table is not None and found is not None:
+        own = Keyed(
+            Table("the places of this run", "", {}, list(range(len(places)))), list(places.index), ("place", "places")
+        )
+        join(Keyed(table, found, ("place", "places")), own, reading.cited("grouping", "table"), reading.problems)
+        for name in (said.column, *([said.hub] if said.hub else [])):
+            column(table, name, reading.cited("grouping", "column"), reading.problems)
+    reading.stop_if_wrong()
+    assert table is not None
+    assert found is not None
+    frame = pd.DataFrame({name: list(cells) for name, cells in table.columns.items()}, index=list(found))
+    return _columns_of(frame.loc[list(places.index)], said)
+
+
+def _columns_of(frame: pd.DataFrame, said: Grouping) -> pd.DataFrame:
+    if said.column not in frame.columns:
+        raise fault(f"there is no column '{said.column}'", "name a column of the places table", "grouping.column")
+    hub = frame[said.hub].astype(str) if said.hub else [""] * len(frame)
+    return pd.DataFrame({"group": frame[said.column].astype(str), "hub": hub}, index=frame.index)
+
+
+def given_hubs(instance: Instance, given: pd.DataFrame) -> Ints:
+    """Positions of the hubs of a given grouping. Raises ScenarioFault for a place without a group or a strange hub."""
+    labels = given["group"].to_numpy(dtype=object)
+    alone = [code for code, label in zip(instance.places, labels, strict=True) if not label]
+    if alone:
+        raise fault(
+            f"no consortium is given for {', '.join(alone[:10])}", "every place belongs to one", "grouping.column"
+        )
+    if not given["hub"].any():
+        return hubs_of_labels(instance, labels)
+    lost = sorted(set(given["hub"]) - set(instance.places))
+    if lost:
+        raise fault(
+            f"these hubs are no places of the run: {', '.join(lost[:10])}", "a hub is a place code", "grouping.hub"
+        )
+    return np.array([instance.index[code] for code in given["hub"]], dtype=np.int64)
