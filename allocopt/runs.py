@@ -7,14 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +24,7 @@ from allocopt.consortia_record import grouping_record
 from allocopt.diagnose import diagnose
 from allocopt.effects import check_groupings, effects_tables, summary, tidy, warnings
 from allocopt.errors import Infeasible, InputFault, Problem, ScenarioFault
+from allocopt.folders import folder_name, whole_folder, write_json
 from allocopt.formulas import compare_formulas
 from allocopt.limits import limits
 from allocopt.model import load_model
@@ -282,60 +278,6 @@ def _returns(loaded: Loaded) -> dict[str, str]:
     if stress is None or stress.monitoring is None:
         return {}
     return {"monitoring": str(loaded.table_path("stress", "monitoring", "table"))}
-
-
-def folder_name(name: str, inputs_hash: str) -> str:
-    """`<name>-<8 hex of the inputs' hash>`; the name keeps letters, digits, `-` and `_`."""
-    return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', name).strip('-') or 'run'}-{inputs_hash[:8]}"
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A draft folder that becomes `folder` when everything in it is written, and vanishes when anything fails."""
-    draft = _draft(folder)
-    try:
-        yield draft
-        _swap(draft, folder)
-    except OSError as failure:
-        raise _cannot_write(folder, failure) from failure
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _draft(folder: Path) -> Path:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        draft.chmod(0o777 & ~_umask())
-    except OSError as failure:
-        raise _cannot_write(folder, failure) from failure
-    return draft
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _swap(draft: Path, folder: Path) -> None:
-    if folder.exists():
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-        folder.rename(aside / folder.name)
-        draft.rename(folder)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        draft.rename(folder)
-
-
-def _cannot_write(folder: Path, failure: OSError) -> InputFault:
-    said = f"cannot write {folder}: {failure.strerror or failure}"
-    return InputFault(said, (Problem(said, "name a folder with room that you may write to: --out DIR", "--out"),))
-
-
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Readable JSON, keys in the order given, the same bytes every time."""
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_certificate(path: Path, plan: Plan) -> None:

@@ -97,6 +97,7 @@ stress.shocks stress.years stress.reverse stress.pools stress.sizes stress.robus
 stress.tables
 frontier
 calibrate
+folders
 runs
 exchange.*
 report.console

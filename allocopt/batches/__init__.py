@@ -30,8 +30,8 @@ from allocopt.batches.store import SEAL, Store, made_by, write_bytes
 from allocopt.batches.table import Asked, case_row, csv_text, parquet_data, results, whole_table
 from allocopt.batches.work import ALL, TABLES, Task, failed, pack
 from allocopt.errors import AllocoptError, Mark, Problem, ScenarioFault
+from allocopt.folders import folder_name, write_json
 from allocopt.record import canonical
-from allocopt.runs import folder_name, write_json
 from allocopt.scenario import Sets, SweepFile, load_sweep
 
 CHUNK = 8

@@ -22,9 +22,10 @@ import pandas as pd
 from allocopt.batches.reuse import Memory
 from allocopt.consortia import is_grouping
 from allocopt.errors import AllocoptError, Infeasible
+from allocopt.folders import write_json
 from allocopt.plan import Facts, Plan
 from allocopt.record import record
-from allocopt.runs import Run, explained, run_facts, whereabouts, write_files, write_json
+from allocopt.runs import Run, explained, run_facts, whereabouts, write_files
 from allocopt.scenario import Loaded
 
 ALL = "everything"
