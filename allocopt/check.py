@@ -33,7 +33,7 @@ from allocopt.check_bound import (
 from allocopt.check_decided import Decided
 from allocopt.check_frontier import check_frontier
 from allocopt.check_inputs import Plain, check_files, check_hash, find_tables, known, read_timing
-from allocopt.check_places import check_formulas
+from allocopt.check_places import check_formulas, check_streams, with_streams
 from allocopt.check_plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
 from allocopt.check_rules import SECOND, check_objectives, check_rule, said_of
 from allocopt.check_stress import check_robust, check_stress
@@ -163,7 +163,7 @@ def _against_inputs(
     folder: Path, record: Plain, tables: Mapping[str, pd.DataFrame], where: Mapping[str, Path | None]
 ) -> Iterator[Check]:
     of = recompile(recall(record, where, folder))
-    own = known(record, where, distance=drawn_distance(of.facts))
+    own = with_streams(known(record, where, distance=drawn_distance(of.facts)), record)
     yield from guarded("the table against the inputs", lambda: check_against_inputs(tables["allocations"], own, record))
     decided = decided_of(own, given_of(tables["allocations"]))
     yield from guarded("rules", lambda: _rules(of, decided, record))
@@ -173,6 +173,8 @@ def _against_inputs(
     yield from guarded("stress", lambda: check_stress(of, decided, record, folder))
     yield from guarded("recompiled programme", lambda: check_recompiled(of, decided, record))
     yield from guarded("levels", lambda: check_levels(of, decided, folder / "certificate.npz"))
+    if record["scenario"].get("streams"):
+        yield from guarded("streams", lambda: check_streams(_table(folder / "streams.csv"), record, own))
     if (folder / "formulas.csv").is_file():
         yield from guarded("formulas", lambda: check_formulas(_table(folder / "formulas.csv"), record, where, own))
     yield from guarded("bounds", lambda: check_bounds(of, record, folder / "certificate.npz"))

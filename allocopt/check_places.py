@@ -1,14 +1,15 @@
-"""The checker's own groups of places and targets of candidate formulas, from the tables. Imports `check_inputs`."""
+"""The checker's own groups of places, candidate formulas and money beside the pot. Imports `check_inputs`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from allocopt.check_inputs import Known, Plain, places_of, table_of, target_of
+from allocopt.check_inputs import POUNDS, Known, Plain, places_of, table_of, target_of
 from allocopt.verdict import Check, Floats, compared, measured
 
 
@@ -24,6 +25,38 @@ def check_formulas(
         said = frame.loc[frame["formula"] == name, "target_gbp"].to_numpy(dtype=np.float64)
         off = np.abs(said - target_of(formula, places, float(own.pot[0]), own.grown[:, 0]))
         yield measured(f"formula {name}", off, at=list(own.places), what="targets worked out again", tolerance=1.0)
+
+
+def with_streams(own: Known, record: Plain) -> Known:
+    """The adjusted baseline: streams that are made recurrent, in whole pounds, belong to it."""
+    streams = record["scenario"].get("streams", {}).values()
+    added = [_stream(own, said, 0) for said in streams if said.get("recurrent")]
+    return replace(own, baseline=np.asarray(np.sum([own.baseline, *added], axis=0)))
+
+
+def check_streams(frame: pd.DataFrame, record: Plain, own: Known) -> Iterator[Check]:
+    """Every stream in streams.csv, shared out again, to the pound, with its total."""
+    for name, said in record["scenario"]["streams"].items():
+        for step, year in enumerate(own.years[:1] if said.get("recurrent") else own.years):
+            rows = frame[(frame["stream"] == name) & (frame["year"] == year)]
+            found, again = rows["amount_gbp"].to_numpy(dtype=np.float64), _stream(own, said, step)
+            label = f"stream {name} {year}"
+            yield measured(label, np.abs(found - again), at=list(own.places), what="shared out again")
+            total = np.array([abs(float(found.sum() - again.sum()))])
+            yield measured(f"{label} total", total, at=["all places"], what="to the pound", tolerance=0.5)
+
+
+def _stream(own: Known, said: Plain, step: int) -> Floats:
+    """(n,) pounds of a stream in a year, not rounded."""
+    if "column" in said:
+        return POUNDS[said["unit"]] * np.array([float(cell) for cell in own.columns[said["column"]]])
+    if "per_head" in said:
+        return np.asarray(1e6 * said["per_head"] * own.people(step))
+    value = said["value"]
+    by = said.get("by", "target")
+    known = {"target": own.target[:, step], "population": own.people(step)}
+    weight = known[by] if by in known else np.array([float(cell) for cell in own.columns[by]])
+    return np.asarray(1e6 * (value[own.years[step]] if isinstance(value, Mapping) else value) * weight / weight.sum())
 
 
 def group_of(known: Known, column: str) -> list[str]:

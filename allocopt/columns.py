@@ -95,6 +95,10 @@ def _need_and_money(reading: Reading) -> dict[str, tuple[Cited, Bounds]]:
     shared = reading.scenario.inputs.baseline.shared
     if shared is not None and shared.by != "target":
         used[shared.by] = (reading.cited("inputs", "baseline", "shared", "by"), Bounds())
+    for name, stream in reading.scenario.streams.items():
+        for key, column in (("column", stream.column), ("by", stream.by)):
+            if column is not None and (key == "column" or column not in ("target", "population")):
+                used.setdefault(column, (reading.cited("streams", name, key), Bounds(least=0)))
     for above, formula in _formulas(reading).items():
         for component, given in formula.items():
             for name, keys in component_columns(given).items():

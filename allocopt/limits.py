@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocopt.plan import Plan
+from allocopt.plan import Facts, Plan
 from allocopt.problem import Array
 from allocopt.solve.compiled import Compiled
 
@@ -51,6 +51,18 @@ def limits(plan: Plan) -> pd.DataFrame | None:
         own = np.where(np.isfinite(one.lowest), one.lowest, one.highest)
         made |= _columns(one.rule, own, base, None)
     return pd.concat([columns, pd.DataFrame(made, index=columns.index)], axis=1)
+
+
+def streams_table(facts: Facts) -> pd.DataFrame:
+    """streams.csv: a row a stream, place and year, whole pounds of money beside the pot."""
+    places, parts = facts.situation.places, []
+    names = facts.inputs.name.reindex(list(places)).to_numpy()
+    for one in facts.streams:
+        kind = "made recurrent" if one.recurrent else "non-recurrent"
+        for year, pounds in zip(facts.inputs.years, one.pounds.T, strict=False):
+            part = {"place": places, "name": names, "year": year, "stream": one.name, "kind": kind}
+            parts.append(pd.DataFrame(part | {"amount_gbp": pounds}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _side(plan: Plan, rule: str) -> _Side | None:

@@ -17,6 +17,7 @@ from allocopt.formula import Targets, targets
 from allocopt.inputs import Inputs, pot_against_baseline, read_inputs
 from allocopt.ledger import ledger
 from allocopt.model import Model, load_model
+from allocopt.money_streams import Paid, made_recurrent, paid_streams
 from allocopt.problem import Array, Situation, build
 from allocopt.problem import Problem as Programme
 from allocopt.required import check_needs, groupings
@@ -42,6 +43,7 @@ class Facts:
     spend: ExpectedSpend | None
     situation: Situation
     stress: StressInputs | None = None
+    streams: tuple[Paid, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,10 @@ def facts_of(loaded: Loaded, inputs: Inputs) -> Facts:
     """What follows from tables that have been read: targets, expected spend, baseline."""
     aims = targets(loaded.scenario, inputs)
     spend = expected_spend(loaded.scenario, inputs, aims) if loaded.scenario.inputs.spend else None
-    base = baseline(loaded.scenario, inputs, aims)
-    inputs = replace(inputs, notes=(*inputs.notes, *pot_against_baseline(inputs, base)))
+    streams = paid_streams(loaded.scenario, inputs, aims)
+    base = made_recurrent(streams, baseline(loaded.scenario, inputs, aims))
+    notes = (*pot_against_baseline(inputs, base), *(one.words for one in streams))
+    inputs = replace(inputs, notes=(*inputs.notes, *notes))
     stress = read_stress(loaded, inputs, aims, spend.spend.to_numpy(dtype=float) if spend else None)
     inputs = replace(inputs, files=(*inputs.files, *(stress.files if stress else ())))
     situation = Situation(
@@ -93,7 +97,7 @@ def facts_of(loaded: Loaded, inputs: Inputs) -> Facts:
         groups=groupings(inputs, aims),
     )
     check_needs(loaded, [load_model(name) for name in loaded.scenario.model], situation.groups)
-    return Facts(loaded, inputs, aims, spend, situation, stress)
+    return Facts(loaded, inputs, aims, spend, situation, stress, streams)
 
 
 def _array(table: pd.DataFrame | None) -> Array | None:

@@ -26,7 +26,7 @@ from allocopt.effects import check_groupings, effects_tables, summary, tidy, war
 from allocopt.errors import Infeasible, InputFault, Problem, ScenarioFault
 from allocopt.folders import folder_name, whole_folder, write_json
 from allocopt.formulas import compare_formulas
-from allocopt.limits import limits
+from allocopt.limits import limits, streams_table
 from allocopt.model import load_model
 from allocopt.plan import Facts, Plan, gather, make_plan
 from allocopt.record import record
@@ -193,6 +193,7 @@ def run_of(plan: Plan) -> Run:
     found = {"allocations": plan.table, "effects": tidy(tables), "places": places_table(plan.facts)}
     limited = limits(plan)
     found |= {} if limited is None else {"limits": limited}
+    found |= {"streams": streams_table(plan.facts)} if plan.facts.streams else {}
     found |= {"formulas": compared.places, "formula_components": compared.components} if compared else {}
     return Run(said, found, None, plan)
 

@@ -230,6 +230,23 @@ class Component(Sourced):
     unit: TableUnit | None = None
 
 
+class Stream(Sourced):
+    """Money beside the pot, given in one way: `value` shared `by` something, `per_head`, or a `column`."""
+
+    recurrent: bool = False
+    """false: paid in its year, in no baseline and no distance from target. true: last year's money made recurrent; it
+    enters the first year's baseline."""
+    value: Money | dict[Year, Money] | None = None
+    """An amount, or one a year, to be shared."""
+    by: str | None = None
+    """What `value` is shared by: `target` (unless said), `population`, or a column of the places table."""
+    per_head: Money | None = None
+    """Pounds a head, such as £24.73 for running costs."""
+    column: str | None = None
+    """Column of the places table with the money."""
+    unit: TableUnit | None = None
+
+
 class RuleSetting(Sourced):
     """A rule that is on, with its parameters (the keywords of the rule's function)."""
 
@@ -372,6 +389,8 @@ class Scenario(Frozen):
     formula: dict[str, Component]
     formulas: dict[str, dict[str, Component]] = Field(default_factory=dict)
     """Candidate formulas, each written like `formula`: compared with it place by place, never allocated by."""
+    streams: dict[str, Stream] = Field(default_factory=dict)
+    """Money beside the pot, by name: non-recurrent, or last year's made recurrent."""
     rules: dict[str, RuleSetting] = Field(default_factory=dict)
     objectives: list[ObjectiveSetting] = Field(default_factory=list)
     grouping: Grouping | None = None

@@ -64,6 +64,7 @@ grouping.search
 grouping.national
 grouping.solution
 ledger
+money_streams
 plan
 prices
 replay cliffs

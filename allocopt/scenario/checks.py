@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from allocopt.scenario.faults import Findings, shown
 from allocopt.scenario.rules import every_year
 from allocopt.scenario.tree import Keys, Table, dotted, find, suggestion
-from allocopt.settings import Baseline, Component, Places, Pot, Spend, year_text
+from allocopt.settings import Baseline, Component, Places, Pot, Spend, Stream, year_text
 from allocopt.settings_stress import Stress, SurplusSplit
 from allocopt.units import write_rate
 
@@ -41,6 +41,7 @@ def cross_checks(found: Findings, data: Mapping[str, Any]) -> None:
     if formula is not None:
         _formula(found, formula, ("formula",))
     _candidates(found, data)
+    _streams(found, data, years)
     inputs = data.get("inputs")
     inputs = inputs if isinstance(inputs, dict) else {}
     for kind, check in ((Baseline, _baseline), (Spend, _spend), (Places, _places)):
@@ -140,6 +141,28 @@ def _pot(found: Findings, pot: Pot | None, years: Sequence[str]) -> None:
                 f"the pot is not whole pounds: {pounds:,.4f}",
                 f"write £{math.floor(pounds):,} or £{math.ceil(pounds):,}",
             )
+
+
+def _streams(found: Findings, data: Mapping[str, Any], years: Sequence[str]) -> None:
+    """Each stream is given in one way, in whole units, for every year, with the population it needs."""
+    streams = _part(dict[str, Stream], data, "streams") or {}
+    people = find(found.tree, ("inputs", "places", "columns", "population"))
+    for name, one in streams.items():
+        keys = ("streams", name)
+        ways = [way for way in ("value", "per_head", "column") if getattr(one, way) is not None]
+        if len(ways) != 1:
+            said = f"given in {len(ways)} ways: {', '.join(ways)}" if ways else "given in no way"
+            found.add(keys, said, "write one of value, per_head or column with unit")
+        elif one.column is not None:
+            _demand(found, keys, one, ("column", "unit"), ("by",), "a stream from a column")
+        elif one.per_head is not None:
+            _demand(found, keys, one, (), ("by", "unit"), "a stream per head")
+        given = find(found.tree, (*keys, "value"))
+        if isinstance(one.value, dict) and isinstance(given, Table):
+            every_year(found, (*keys, "value"), given, years[:1] if one.recurrent else years)
+        if (one.per_head is not None or one.by == "population") and people is None:
+            cure = "name its column: inputs.places.columns.population"
+            found.add(keys, "the stream needs each place's population, and the scenario names none", cure)
 
 
 def _candidates(found: Findings, data: Mapping[str, Any]) -> None:
