@@ -97,6 +97,8 @@ def _say(found: Findings, path: Keys, error: Mapping[str, Any], models: Sequence
     elif kind == "value_error":
         message, _, cure = str(error["msg"]).removeprefix("Value error, ").partition(": write ")
         found.add(path, message, f"write {cure}" if cure else "write a value that can be true")
+    elif kind == "greater_than_equal" and error["ctx"]["ge"] != 0:
+        found.add(path, f"expected a number of at least {error['ctx']['ge']}, not {here}", "write a larger number")
     else:
         message, cure = _EXPECTED.get(kind, (str(error["msg"]), ""))
         found.add(path, f"{message}, not {here}", cure)

@@ -1,0 +1,266 @@
+"""What holds for every rule of the library, and for objectives that are one place's measure, on small systems."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from situations import NO_SLACK, on, situation, solved
+from typer.testing import CliRunner
+
+import allocopt
+from allocopt.cli import app
+from allocopt.errors import Infeasible, ScenarioFault
+from allocopt.ledger import whole_pounds
+from allocopt.model import Point, Taper, load_model, scheduled
+
+POUND = 1e-6
+SCHEDULE = [Point.model_validate({"dft": "-10%", "growth": "5%"}), Point.model_validate({"dft": "10%", "growth": "1%"})]
+HIGHER = [Point.model_validate({"dft": "-10%", "growth": "6%"}), Point.model_validate({"dft": "10%", "growth": "2%"})]
+TIGHTER = {
+    "growth_floor": ({"rate": 0.01}, {"rate": 0.02}),
+    "per_head_floor": ({"rate": 0.0}, {"rate": 0.01}),
+    "growth_ceiling": ({"rate": 0.10}, {"rate": 0.08}),
+    "growth_schedule": ({"points": SCHEDULE}, {"points": HIGHER}),
+    "dft_floor": ({"rate": -0.20}, {"rate": -0.10}),
+    "dft_ceiling": ({"rate": 0.20}, {"rate": 0.10}),
+    "group_protection": ({"column": "region", "least": 0.90}, {"column": "region", "least": 0.95}),
+    "mover_budget": ({"max": 10.0}, {"max": 4.0}),
+}
+"""Rule -> (looser, tighter) parameters."""
+PLAIN = ("no_further_under_target", "population_growth_protection", "no_leapfrogging", "uniform_growth")
+OBJECTIVES = [one.name for one in load_model("pace_of_change").objectives]
+
+
+def systems(number: int, size: int = 4):
+    """Systems drawn once and for all: whole millions, populations that grow or shrink, two regions."""
+    random = np.random.default_rng(2019)
+    for _ in range(number):
+        baseline, weight, spend = (random.integers(60, 140, size) for _ in range(3))
+        given = situation(pot=float(baseline.sum()) * 1.05, baseline=baseline, weight=weight, spend=spend)
+        yield replace(
+            given,
+            previous_population=given.population / random.uniform(0.98, 1.04, (size, 1)),
+            groups={"region": tuple("north" if one % 2 else "south" for one in range(size))},
+        )
+
+
+def value(system, rules, objective):
+    """The first stage's value as something to minimise; None when the rules cannot all hold."""
+    try:
+        _, (stage,) = solved(system, rules=rules, objectives=[objective], solver=NO_SLACK)
+    except Infeasible:
+        return None
+    assert stage.proven
+    return -stage.value if objective == "common_speed" else stage.value
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("rule", TIGHTER)
+def test_tightening_a_rule_never_improves(rule, objective):
+    loose, tight = (on(**{rule: parameters}) for parameters in TIGHTER[rule])
+    compared = 0
+    for system in systems(4):
+        looser, tighter = value(system, loose, objective), value(system, tight, objective)
+        if tighter is not None:
+            assert looser is not None
+            assert tighter >= looser - 1e-8
+            compared += 1
+    assert compared
+
+
+@pytest.mark.parametrize("rule", PLAIN)
+def test_switching_a_rule_on_never_improves(rule):
+    for system, objective in product(systems(3), OBJECTIVES):
+        found, free = value(system, on(**{rule: {}}), objective), value(system, {}, objective)
+        assert found is None or found >= free - 1e-8
+
+
+@pytest.mark.parametrize("rule", [*TIGHTER, *PLAIN])
+def test_money_in_other_units_and_places_in_another_order_change_nothing(rule):
+    setting = TIGHTER[rule][0] if rule in TIGHTER else {}
+    for system in systems(2):
+        scaled = replace(
+            system,
+            pot=10 * system.pot,
+            baseline=10 * system.baseline,
+            target=10 * system.target,
+            spend=10 * system.spend,
+        )
+        order = [2, 0, 3, 1]
+        turned = replace(
+            system,
+            baseline=system.baseline[order],
+            target=system.target[order],
+            population=system.population[order],
+            previous_population=system.previous_population[order],
+            spend=system.spend[order],
+            groups={"region": tuple(system.groups["region"][one] for one in order)},
+        )
+        more = {"max": 100.0} if rule == "mover_budget" else setting
+        found = value(system, on(**{rule: setting}), "shortfall_below_target")
+        for other, said, factor in ((scaled, more, 10), (turned, setting, 1)):
+            again = value(other, on(**{rule: said}), "shortfall_below_target")
+            assert (again is None) == (found is None)
+            assert found is None or again == pytest.approx(factor * found, abs=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["linear_rule", "floor_damping", "capped_gains", "equal_steps", "uniform_growth"])
+def test_a_whole_round_adds_up_to_the_pot(rule):
+    parameters = {
+        "linear_rule": {"a": 0.03},
+        "floor_damping": {"rate": 0.02},
+        "capped_gains": {"floor": 0.0, "cap": 0.03},
+        "equal_steps": {"steps": 5},
+    }.get(rule, {})
+    for system in systems(4):
+        allocation, _ = solved(system, rules=on(**{rule: parameters}), objectives=["movement"])
+        pot = round(float(system.pot[0]) * 1e6)
+        assert whole_pounds(allocation[:, 0], total=pot).sum() == pot
+        assert (allocation > 0).all()
+
+
+def better(one, other) -> bool:
+    """Whether shortfalls `one`, worst first, come before `other` in the lexicographic order."""
+    for a, b in zip(sorted(one, reverse=True), sorted(other, reverse=True), strict=True):
+        if abs(a - b) > 1e-6:
+            return a < b
+    return False
+
+
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize("size", [4, 6])
+def test_no_allocation_in_whole_millions_beats_the_lexicographic_worst_shortfall(size, protected):
+    compared = 0
+    for system in systems(4, size):
+        rules = on(growth_floor={"rate": 0.02}, growth_ceiling={"rate": 0.08})
+        if protected:
+            rules |= on(group_protection={"column": "region", "group": "north", "least": 0.97})
+        try:
+            allocation, (stage,) = solved(system, rules=rules, objectives=["worst_shortfall"], solver=NO_SLACK)
+        except Infeasible:
+            continue
+        found = np.maximum(0, 1 - allocation[:, 0] / system.target[:, 0])
+        assert stage.value == pytest.approx(found.max(), abs=1e-7)
+        assert stage.levels.complete
+        for given in whole_millions(system, rules):
+            assert not better(np.maximum(0, 1 - given / system.target[:, 0]), found)
+            compared += 1
+    assert compared > 100
+
+
+def whole_millions(system, rules):
+    """Every allocation in whole millions, the last place taking the rest of the pot, that keeps the rules."""
+    low, high = np.ceil(1.02 * system.baseline), np.floor(1.08 * system.baseline)
+    north = np.array([one == "north" for one in system.groups["region"]])
+    least = rules["group_protection"].parameters["least"] if "group_protection" in rules else 0.0
+    step = 1 if len(low) == 4 else 2
+    for first in product(*(range(int(a), int(b) + 1, step) for a, b in zip(low[:-1], high[:-1], strict=True))):
+        given = np.array([*first, system.pot[0] - sum(first)], dtype=float)
+        inside = 1.02 * system.baseline[-1] <= given[-1] <= 1.08 * system.baseline[-1]
+        if inside and given[north].sum() >= least * system.target[north, 0].sum():
+            yield given
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.02, 0.04])
+def test_the_largest_common_speed_is_what_bisection_finds(floor):
+    ceiling = 0.09
+    for system in systems(6):
+        rules = on(growth_floor={"rate": floor}, growth_ceiling={"rate": ceiling})
+        found = value(system, rules, "common_speed")
+        assert found is not None
+        assert -found == pytest.approx(by_bisection(system, floor, ceiling), abs=1e-7)
+
+
+def by_bisection(system, floor, ceiling):
+    target, opening = system.target[:, 0], system.opening_dft[:, 0]
+    pot = system.pot[0]
+
+    def holds(speed):
+        line = target * (1 + (1 - speed) * opening)
+        low = np.maximum((1 + floor) * system.baseline, np.where(opening <= 0, line, 0))
+        high = np.minimum((1 + ceiling) * system.baseline, np.where(opening > 0, line, np.inf))
+        return bool((low <= high + 1e-12).all() and low.sum() <= pot + 1e-9 and high.sum() >= pot - 1e-9)
+
+    low, high = -1.0, 1.0
+    assert holds(low)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def test_the_damping_scale_of_the_programme_is_that_of_the_published_algebra():
+    for system in systems(6):
+        allocation, _ = solved(system, rules=on(floor_damping={"rate": 0.02}), objectives=["movement"])
+        floor, target = 1.02 * system.baseline, system.target[:, 0]
+        scale = 1 - np.maximum(0, floor - target).sum() / np.maximum(0, target - floor).sum()
+        assert 0 <= scale <= 1
+        assert allocation[:, 0] == pytest.approx(floor + scale * np.maximum(0, target - floor), abs=POUND)
+
+
+def test_nobody_overtakes_and_places_that_open_level_are_free():
+    for system in systems(4, 5):
+        rules = on(no_leapfrogging={}, growth_floor={"rate": 0.0})
+        allocation, _ = solved(system, rules=rules, objectives=["gross_deficit"])
+        position = (allocation / system.target)[np.argsort(system.opening_dft[:, 0]), 0]
+        assert (np.diff(position) >= -1e-7).all()
+    level = situation(pot=315, baseline=[100, 100, 100], weight=[1, 1, 1], spend=[150, 90, 75])
+    allocation, _ = solved(level, rules=on(no_leapfrogging={}), objectives=["gross_deficit"], solver=NO_SLACK)
+    assert allocation[0, 0] == pytest.approx(150)
+
+
+def test_a_floor_a_head_without_growth_of_people_is_a_floor_in_cash():
+    taper = Taper.model_validate({"from": "5%", "to": "10%"})
+    for system in systems(3):
+        still = replace(system, previous_population=system.population)
+        found = [
+            value(still, on(**{name: {"rate": 0.02, "taper": taper}}), "shortfall_below_target")
+            for name in ("growth_floor", "per_head_floor")
+        ]
+        assert found[0] == pytest.approx(found[1], abs=POUND)
+
+
+def test_equal_steps_end_at_target():
+    for system in systems(3):
+        allocation, _ = solved(system, rules=on(equal_steps={"steps": 1}), objectives=["movement"])
+        assert allocation == pytest.approx(system.target, abs=POUND)
+
+
+def test_a_schedule_runs_straight_between_its_points_and_is_constant_beyond():
+    assert [scheduled(SCHEDULE, one) for one in (-0.5, -0.1, 0.0, 0.05, 0.1, 0.5)] == pytest.approx(
+        [0.05, 0.05, 0.03, 0.02, 0.01, 0.01]
+    )
+
+
+def test_the_reserve_and_the_allocations_are_the_announced_pot():
+    run = allocopt.run("england-ccgs", set={"rules.reserve.share": "0.5%"}, out=None)
+    # 0.5% of 78,541,382,000 is 392,706,910
+    assert run.headline["pot_gbp"] == 78_541_382_000 - 392_706_910
+    assert any("held back as a reserve" in one for one in run.record["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("sets", "words"),
+    [
+        ({"rules.per_head_floor.rate": "1%"}, "per_head_floor needs the column that holds each place's previous"),
+        ({"rules.capped_gains": "{floor: 0%, cap: 3%}"}, "name it: inputs.places.columns.previous_population"),
+        ({"rules.group_protection": "{column: regoin, least: 98%}"}, "did you mean 'region'"),
+        ({"rules.group_protection": "{column: region, group: Lundon, least: 98%}"}, "did you mean 'London'"),
+        ({"rules.growth_floor.taper.to": "5%"}, "a taper runs to a larger distance"),
+        ({"rules.growth_schedule": "{points: [{dft: 5%, growth: 1%}, {dft: 0%, growth: 2%}]}"}, "from the lowest"),
+        ({"rules.equal_steps.steps": "0"}, "expected a number of at least 1, not 0"),
+    ],
+)
+def test_what_a_rule_needs_and_does_not_find_is_told_with_its_cure(sets, words):
+    with pytest.raises(ScenarioFault, match=words) as fault:
+        allocopt.run("england-ccgs", set=sets, out=None)
+    assert fault.value.exit == 2
+
+
+def test_a_missing_column_is_told_as_json_with_exit_2():
+    done = CliRunner().invoke(app, ["check", "england-ccgs", "--set", "rules.per_head_floor.rate=1%", "--json"])
+    assert done.exit_code == 2
+    assert "rules.per_head_floor" in done.stdout
