@@ -19,7 +19,8 @@ from allocopt.errors import Problem, TableFault
 from allocopt.formula import Targets
 from allocopt.inputs import Inputs
 from allocopt.ledger import Pounds, whole_pounds
-from allocopt.settings import Scenario, Stream
+from allocopt.settings import Scenario
+from allocopt.settings_streams import Stream
 from allocopt.units import say_money, to_million
 
 

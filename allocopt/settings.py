@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from allocopt.frozen import Frozen as Frozen  # noqa: PLC0414 - part of the shape of a scenario
 from allocopt.frozen import Sourced as Sourced  # noqa: PLC0414 - likewise
+from allocopt.settings_streams import Stream
 from allocopt.settings_stress import Stress
 from allocopt.units import Money, Rate, Seconds, TableUnit
 
@@ -230,23 +231,6 @@ class Component(Sourced):
     unit: TableUnit | None = None
 
 
-class Stream(Sourced):
-    """Money beside the pot, given in one way: `value` shared `by` something, `per_head`, or a `column`."""
-
-    recurrent: bool = False
-    """false: paid in its year, in no baseline and no distance from target. true: last year's money made recurrent; it
-    enters the first year's baseline."""
-    value: Money | dict[Year, Money] | None = None
-    """An amount, or one a year, to be shared."""
-    by: str | None = None
-    """What `value` is shared by: `target` (unless said), `population`, or a column of the places table."""
-    per_head: Money | None = None
-    """Pounds a head, such as £24.73 for running costs."""
-    column: str | None = None
-    """Column of the places table with the money."""
-    unit: TableUnit | None = None
-
-
 class RuleSetting(Sourced):
     """A rule that is on, with its parameters (the keywords of the rule's function)."""
 
@@ -390,7 +374,7 @@ class Scenario(Frozen):
     formulas: dict[str, dict[str, Component]] = Field(default_factory=dict)
     """Candidate formulas, each written like `formula`: compared with it place by place, never allocated by."""
     streams: dict[str, Stream] = Field(default_factory=dict)
-    """Money beside the pot, by name: non-recurrent, or last year's made recurrent."""
+    """Money beside the pot, by name."""
     rules: dict[str, RuleSetting] = Field(default_factory=dict)
     objectives: list[ObjectiveSetting] = Field(default_factory=list)
     grouping: Grouping | None = None

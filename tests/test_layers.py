@@ -17,7 +17,7 @@ allocopt
 errors modelling
 units
 frozen
-settings_stress
+settings_streams settings_stress
 settings
 shipped
 model
