@@ -35,10 +35,12 @@ from allocopt.check_frontier import check_frontier
 from allocopt.check_inputs import Plain, check_files, check_hash, find_tables, known, read_timing
 from allocopt.check_places import check_formulas, check_streams, with_streams
 from allocopt.check_plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
+from allocopt.check_rolling import carried, check_rolled_bounds, recompile_rolled, with_openings
 from allocopt.check_rules import SECOND, check_objectives, check_rule, said_of
 from allocopt.check_stress import check_robust, check_stress
 from allocopt.errors import InputFault, Problem
 from allocopt.model import load_model
+from allocopt.rolling import is_rolling
 from allocopt.verdict import POUND, Check, Verdict, compared, guarded
 
 __all__ = ["Check", "Verdict", "verify"]
@@ -124,7 +126,7 @@ def _named(record: Plain) -> Check:
 def check_stages(record: Plain) -> Iterator[Check]:
     """Value, bound, gap, cap, proof and status of run.json fit together."""
     solver, largest = record["scenario"]["solver"], max(record["pot_gbp"].values()) / 1e6
-    for stage in record["objectives"]:
+    for stage in (year for one in record["objectives"] for year in one.get("by_year", {"": one}).values()):
         wrong = [*_stage_faults(stage, solver, 1e-9 * largest * 1e6)]
         words = (
             f"value {stage['value']:,.6f}, final value {stage['final_value']:,.6f} {stage['unit']}, gap {stage['gap']}"
@@ -164,8 +166,11 @@ def _against_inputs(
 ) -> Iterator[Check]:
     of = recompile(recall(record, where, folder))
     own = with_streams(known(record, where, distance=drawn_distance(of.facts)), record)
+    given = given_of(tables["allocations"])
+    calls, found = carried(own, given, record), recall(record, where, folder)
+    own, of = with_openings(own, given, record), recompile_rolled(found, of, given, calls)
     yield from guarded("the table against the inputs", lambda: check_against_inputs(tables["allocations"], own, record))
-    decided = decided_of(own, given_of(tables["allocations"]))
+    decided = decided_of(own, given)
     yield from guarded("rules", lambda: _rules(of, decided, record))
     yield from guarded("objectives", lambda: check_objectives(decided, record))
     yield from guarded("objectives", lambda: check_objectives_recompiled(of, decided, record))
@@ -177,7 +182,11 @@ def _against_inputs(
         yield from guarded("streams", lambda: check_streams(_table(folder / "streams.csv"), record, own))
     if (folder / "formulas.csv").is_file():
         yield from guarded("formulas", lambda: check_formulas(_table(folder / "formulas.csv"), record, where, own))
-    yield from guarded("bounds", lambda: check_bounds(of, record, folder / "certificate.npz"))
+    certificate = folder / "certificate.npz"
+    if is_rolling(found.scenario):
+        yield from guarded("bounds", lambda: check_rolled_bounds(found, given, calls, record, certificate))
+    else:
+        yield from guarded("bounds", lambda: check_bounds(of, record, certificate))
 
 
 def _rules(of: Recompiled, decided: Decided, record: Plain) -> Iterator[Check]:

@@ -259,7 +259,7 @@ def check_objectives_recompiled(of: Recompiled, decided: Decided, record: Plain)
         yield measured(f"objective {said['name']}", missed, at=["the plan"], what=what, tolerance=allowed)
 
 
-def check_bounds(of: Recompiled, record: Plain, certificate: Path) -> Iterator[Check]:
+def check_bounds(of: Recompiled, record: Plain, certificate: Path, *, mark: str = "") -> Iterator[Check]:
     """Each stage's bound from its kept prices, on the recompiled matrices with the caps of the stages before."""
     wanted = [objective.name for objective, _ in of.programme.objectives]
     said = [one["name"] for one in record["objectives"]]
@@ -271,7 +271,7 @@ def check_bounds(of: Recompiled, record: Plain, certificate: Path) -> Iterator[C
     if wanted != said:
         return
     with np.load(certificate, allow_pickle=False) as kept:
-        arrays = {name: kept[name] for name in kept.files}
+        arrays = {name.removeprefix(mark): kept[name] for name in kept.files if name.startswith(mark)}
     for number, stage in enumerate(record["objectives"]):
         yield _bound(of, record["objectives"][:number], number, stage, arrays)
 

@@ -66,6 +66,8 @@ class Known:
     """Role of the places table -> column"""
     grown: Floats
     """(n, T) people over those of the places table, where populations come by year; 1 elsewhere"""
+    openings: Floats | None = None
+    """(n, T) what each place opened each year with, where years were decided one after another"""
 
     def people(self, step: int) -> Floats:
         """(n,) people of a year; the year before the first is -1."""
@@ -74,8 +76,8 @@ class Known:
     @property
     def opening(self) -> Floats:
         """(n, T) opening distance from target: the base-year money in the base-year shape, on each year's shares."""
-        held = self.baseline / self.baseline.sum()
-        return np.asarray(held[:, None] / (self.target / self.pot) - 1.0)
+        held = self.baseline[:, None] if self.openings is None else self.openings
+        return np.asarray(held / held.sum(axis=0) / (self.target / self.pot) - 1.0)
 
 
 def find_tables(folder: Path, record: Plain, scenario: Path | None) -> dict[str, Path | None]:

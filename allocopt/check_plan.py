@@ -159,7 +159,8 @@ def _spend_as_said(table: pd.DataFrame, known: Known, record: Plain) -> Check:
 
 def check_headline(table: pd.DataFrame, record: Plain) -> Check:
     """Every figure of the headline, recomputed exactly; a figure without a second definition here is a difference."""
-    found, said = headline(table), record["headline"]
+    band = float(record["scenario"].get("report", {}).get("band", 0.05))
+    found, said = headline(table) | _band(table, 100 * band), record["headline"]
     wrong = [
         f"{name} is {said.get(name)}, the table gives {value}"
         for name, value in found.items()
@@ -167,6 +168,26 @@ def check_headline(table: pd.DataFrame, record: Plain) -> Check:
     ]
     wrong += [f"{name} has no second definition" for name in said if name not in found]
     return compared("headline", wrong, f"{len(found)} figures recomputed exactly")
+
+
+def _band(table: pd.DataFrame, band: float) -> dict[str, float | int | None]:
+    """Of a path: when every place has come within `band` percent of target for good, and when the farthest would."""
+    closing = [float(part["closing_dft_pct"].abs().max()) for part in years_of(table).values()]
+    if len(closing) == 1:
+        return {}
+    within = [all(one <= band for one in closing[step:]) for step in range(len(closing))]
+    opening = float(next(iter(years_of(table).values()))["opening_dft_pct"].abs().max())
+    end, speed = closing[-1], np.log(opening / closing[-1]) / len(closing) if closing[-1] > 0 else np.inf
+    ahead: float | None = round(float(np.log(opening / band) / speed), 2) if speed > 0 and opening > band else None
+    if end <= band and (speed <= 0 or opening <= band or end == 0):
+        ahead = 0.0
+    last = list(years_of(table).values())[-1]
+    return {
+        "band_pct": band,
+        "years_to_band": within.index(True) + 1 if any(within) else None,
+        "places_beyond_band": int(np.count_nonzero(last["closing_dft_pct"].abs() > band)),
+        "projected_years_to_band": ahead,
+    }
 
 
 def headline(table: pd.DataFrame) -> dict[str, float | int]:

@@ -23,6 +23,7 @@ COLUMNS = (
     "target_gbp",
     "allocation_gbp",
     "spend_gbp",
+    "carried_forward_gbp",
     "change_gbp",
     "growth_pct",
     "opening_dft_pct",
@@ -83,6 +84,7 @@ def _year(situation: Situation, step: int, baseline: Pounds, allocation: Array) 
             "target_gbp": target,
             "allocation_gbp": given,
             **_spend_columns(situation, step, given, target),
+            **_carried(situation, step),
             "change_gbp": given - baseline,
             "growth_pct": _percent(given, baseline),
             "opening_dft_pct": _percent(_grown(baseline, pot), target),
@@ -96,6 +98,13 @@ def _grown(baseline: Pounds, pot: int) -> Array:
     """The baseline grown uniformly to the pot, in pounds."""
     grown: Array = baseline.astype(np.float64) * (pot / int(baseline.sum()))
     return grown
+
+
+def _carried(situation: Situation, step: int) -> dict[str, Pounds]:
+    """What of the spend is a deficit of the years before."""
+    if situation.carried is None:
+        return {}
+    return {"carried_forward_gbp": np.rint(situation.carried[:, step] * 1e6).astype(np.int64)}
 
 
 def _spend_columns(situation: Situation, step: int, given: Pounds, target: Pounds) -> dict[str, Pounds]:

@@ -61,6 +61,8 @@ class Plan:
     table: pd.DataFrame
     even: Evened | None = None
     """How ties between equally good plans were broken; None when the plan is as the solver left it."""
+    by_year: tuple[Plan, ...] = ()
+    """The plan of each year, where years were decided one after another"""
 
     @property
     def status(self) -> str:

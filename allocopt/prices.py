@@ -111,6 +111,9 @@ def prices(plan: Plan) -> dict[str, Price]:
     """
     if not plan.stages or plan.compiled.integer.any():
         return {}
+    if plan.by_year:
+        said = "not priced: each year of a rolling path is a programme of its own"
+        return {name: Price(None, "", said) for name in plan.programme.rules}
     if not plan.stages[0].proven:
         said = f"not priced: {plan.stages[0].name} is not proven to the gap that was asked for"
         return {name: Price(None, "", said) for name in plan.programme.rules}

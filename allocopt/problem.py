@@ -50,6 +50,10 @@ class Situation:
     """(T,) money held back before anything is allocated; `pot` is what is left"""
     spend_draws: Array | None = None
     """(n, T, K) draws of spend, for objectives over draws; without them expected spend is the one draw"""
+    openings: Array | None = None
+    """(n, T) what each place opens each year with, where years were decided one after another"""
+    carried: Array | None = None
+    """(n, T) deficits of earlier years within `spend`: the first call on the year's money"""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Columns that rules may name: column -> value per place"""
 
@@ -60,8 +64,9 @@ class Situation:
 
     @property
     def opening_dft(self) -> Array:
-        """Opening distance from target as a fraction, (n, T), the baseline rolled forward uniformly."""
-        result: Array = (self.baseline / self.baseline.sum())[:, None] / self.share - 1.0
+        """Opening distance from target as a fraction, (n, T): of openings, or the baseline rolled forward uniformly."""
+        held = self.baseline[:, None] if self.openings is None else self.openings
+        result: Array = held / held.sum(axis=0) / self.share - 1.0
         return result
 
 
@@ -75,18 +80,20 @@ class YearView:
         self.years = situation.years
         self.places = situation.places
         self.pot = float(situation.pot[step])
-        self.total_baseline = float(situation.baseline.sum()) if step == 0 else float(situation.pot[step - 1])
+        opening = situation.baseline if situation.openings is None else situation.openings[:, step]
+        known = previous is None or situation.openings is not None
+        self.total_baseline = float(opening.sum()) if known else float(situation.pot[step - 1])
         self.allocation: dict[str, Any] = problem.allocation(self.year)
         self.baseline: dict[str, Any] = (
-            by_place(situation, situation.baseline) if previous is None else previous.allocation
+            previous.allocation if previous is not None and not known else by_place(situation, opening)
         )
-        self.base_year: dict[str, float] = by_place(situation, situation.baseline)
+        self.base_year: dict[str, float] = by_place(situation, opening)
         self.target = by_place(situation, situation.target[:, step])
         self.opening_dft = by_place(situation, situation.opening_dft[:, step])
         self.reserve = 0.0 if situation.reserve is None else float(situation.reserve[step])
         self.population = by_place(situation, situation.population[:, step])
         self.previous_population = _optional(situation, situation.previous_population, step)
-        self._first = previous is None
+        self._first = known
         self.spend = _optional(situation, situation.spend, step)
         self.spend_draws = _draws(situation, step) or [self.spend]
         growth = self.pot / self.total_baseline

@@ -20,8 +20,10 @@ from allocopt import __version__
 from allocopt.cliffs import cliffs, neighbours
 from allocopt.ledger import SPEND_COLUMNS
 from allocopt.model import Rule
+from allocopt.pathway import band_headline
 from allocopt.plan import Facts, Plan
 from allocopt.prices import Price, prices
+from allocopt.rolling import path_words
 from allocopt.solve.leximin import Levels
 from allocopt.solve.stages import Stage
 
@@ -66,8 +68,8 @@ def record(plan: Plan, *, with_prices: bool = True) -> dict[str, Any]:
         "pot_gbp": {
             year: round(float(pot) * 1e6) for year, pot in zip(facts.situation.years, facts.situation.pot, strict=True)
         },
-        "objectives": [stage_record(stage) for stage in plan.stages],
-        "headline": headline(plan.table),
+        "objectives": _stage_records(plan),
+        "headline": headline(plan.table) | band_headline(plan.table, facts.loaded.scenario.report.band),
         "rules": [_rule_record(plan, rule, priced.get(rule.name)) for rule in plan.programme.rules.values()],
         "cliffs": [one.as_dict() for one in cliffs(facts)],
         "neighbours": neighbours(facts, plan.allocation),
@@ -112,9 +114,19 @@ def facts_record(facts: Facts) -> dict[str, Any]:
 def warnings_of(facts: Facts) -> list[str]:
     """What the reader must know: the loader's warnings, the choices applied to the data, and modelled spend."""
     said = [*facts.loaded.warnings, *facts.inputs.notes]
+    words = path_words(facts.loaded.scenario)
+    said += [] if words is None else [words]
     if facts.spend and facts.spend.modelled:
         said.append(f"{facts.spend.words}: every deficit and surplus here is made from it")
     return [*said, *(one.words for one in cliffs(facts))]
+
+
+def _stage_records(plan: Plan) -> list[dict[str, Any]]:
+    """One a stage; of a rolling path with each year's own."""
+    found = [stage_record(stage) for stage in plan.stages]
+    for number, said in enumerate(found if plan.by_year else ()):
+        said["by_year"] = {one.facts.situation.years[0]: stage_record(one.stages[number]) for one in plan.by_year}
+    return found
 
 
 def stage_record(stage: Stage) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from allocopt.attributes import attributes, groupings, places_table
+from allocopt.certificates import write_certificate
 from allocopt.consortia import Consortia, is_grouping, make_consortia
 from allocopt.consortia_compare import tables_of_run
 from allocopt.consortia_record import grouping_record
@@ -30,6 +30,7 @@ from allocopt.limits import limits, streams_table
 from allocopt.model import load_model
 from allocopt.plan import Facts, Plan, gather, make_plan
 from allocopt.record import record
+from allocopt.rolling import check_path, is_rolling, make_rolling_plan
 from allocopt.scenario import Loaded, load
 from allocopt.solve.stages import Stage
 
@@ -154,7 +155,8 @@ def run_facts(facts: Facts, *, tell: Tell, plan: Callable[[Facts, Tell], Plan] |
 
 
 def _plan(facts: Facts, tell: Tell) -> Plan:
-    return make_plan(facts, tell=tell)
+    check_path(facts.loaded)
+    return (make_rolling_plan if is_rolling(facts.loaded.scenario) else make_plan)(facts, tell=tell)
 
 
 def _allocation_run(facts: Facts, tell: Tell, plan: Callable[[Facts, Tell], Plan]) -> Run:
@@ -279,19 +281,6 @@ def _returns(loaded: Loaded) -> dict[str, str]:
     if stress is None or stress.monitoring is None:
         return {}
     return {"monitoring": str(loaded.table_path("stress", "monitoring", "table"))}
-
-
-def write_certificate(path: Path, plan: Plan) -> None:
-    """Every stage's row prices by row name (only the rows that have one), for `verify` to evaluate again."""
-    names = plan.compiled.row_names + [f"cap_{stage.name}" for stage in plan.stages]
-    arrays: dict[str, Any] = {}
-    for stage in plan.stages:
-        used = np.flatnonzero(stage.prices)
-        arrays[f"{stage.name}.rows"] = np.array([names[row].encode() for row in used], dtype=np.bytes_)
-        arrays[f"{stage.name}.prices"] = stage.prices[used]
-        if stage.levels is not None:
-            arrays[f"{stage.name}.settled"] = stage.levels.settled
-    np.savez_compressed(path, **arrays)
 
 
 def read_run(folder: str | Path) -> Run:

@@ -249,6 +249,8 @@ class Report(Frozen):
 
     compare_with: Literal["uniform_growth"] = "uniform_growth"
     """What gains and losses are measured against."""
+    band: Rate = 0.05
+    """Of a path over years: how near to target every place is to come, for `years_to_band`."""
     group_by: list[str] = Field(default_factory=lambda: ["region", "area", "imd_fifth", "need_decile"])
     """`region`, `area`, `imd_fifth`, `need_decile`, or any column of the places table."""
 
@@ -344,6 +346,13 @@ class Sweep(Frozen):
     """For `sample`: the seed of the hypercube."""
 
 
+class CarryForward(Sourced):
+    """What a place overspends is the first call on its next year's money (with `path: rolling`)."""
+
+    share: Rate = 1.0
+    """The share of a deficit that is carried forward."""
+
+
 class Frontier(Sourced):
     """The least of one objective at every level of another, as proven points."""
 
@@ -378,6 +387,10 @@ class Scenario(Frozen):
     rules: dict[str, RuleSetting] = Field(default_factory=dict)
     objectives: list[ObjectiveSetting] = Field(default_factory=list)
     grouping: Grouping | None = None
+    path: Literal["joint", "rolling"] = "joint"
+    """Several years: one programme (`joint`), or one after another on the openings they really have (`rolling`)."""
+    carry_forward: CarryForward | None = None
+    """Deficits of a year are carried into the next; without it every year starts clear."""
     frontier: Annotated[list[Frontier] | None, BeforeValidator(_as_list)] = None
     """One trade-off between two objectives, or a list of them: frontier.csv."""
     report: Report = Report()

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "allocopt"
 
 SHELVES = """
 allocopt
-errors modelling
+errors modelling pathway
 units
 frozen
 settings_streams settings_stress
@@ -66,6 +66,7 @@ grouping.solution
 ledger
 money_streams
 plan
+rolling certificates
 prices
 replay cliffs
 record
@@ -81,7 +82,7 @@ check_decided check_places
 check_rounds
 check_plan check_rules
 check_bound
-check_stress
+check_stress check_rolling
 diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures
 diagnose check
 effects.inequality effects.words effects.places
