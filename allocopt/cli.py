@@ -32,6 +32,7 @@ Set = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", help="Where run folders go.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")]
+ScenarioFile = Annotated[Path | None, typer.Option("--scenario", help="Where the scenario file is now.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no log.")]
 
 
@@ -277,10 +278,8 @@ def explain(
     place: Annotated[str, typer.Argument(help="A place: its code, or its whole name.")],
     *,
     year: Annotated[str | None, typer.Option("--year", help="One year of a path; without it, every year.")] = None,
-    against: Annotated[
-        Path | None, typer.Option("--against", help="Another run folder: why the place differs, cause by cause.")
-    ] = None,
-    scenario: Annotated[Path | None, typer.Option("--scenario", help="Where the scenario file is now.")] = None,
+    against: Annotated[Path | None, typer.Option("--against", help="Another run: why the place differs.")] = None,
+    scenario: ScenarioFile = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -322,7 +321,7 @@ def calibrate(
 def verify(
     folder: Folder,
     *,
-    scenario: Annotated[Path | None, typer.Option("--scenario", help="Where the scenario file is now.")] = None,
+    scenario: ScenarioFile = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
