@@ -48,13 +48,14 @@ solve.affine
 solve.asked
 solve.compiled
 solve.template
-solve.certificate solve.highs solve.blocks
+solve.certificate solve.highs solve.blocks solve.elastic
 solve.single solve.kernels
 solve.chains
 solve.leximin
-solve.integer solve.cases
+solve.integer
 solve.decompose
 solve.method
+solve.cases
 solve.stages solve.even
 grouping.instance
 grouping.bounds grouping.neighbours grouping.programme grouping.measure

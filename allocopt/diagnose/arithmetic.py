@@ -15,9 +15,10 @@ from allocopt.diagnose.parts import PATIENCE, Parts
 from allocopt.errors import Infeasible, Stopped, Unbounded
 from allocopt.model import Rule
 from allocopt.problem import Array
-from allocopt.solve.cases import A_POUND, Limits, limits
+from allocopt.solve.cases import Limits, limits
 from allocopt.solve.compiled import Compiled
-from allocopt.solve.highs import minimise
+from allocopt.solve.elastic import A_POUND
+from allocopt.solve.method import Method
 from allocopt.units import say_money
 
 ALLOCATION = "allocation"
@@ -129,7 +130,7 @@ def _extreme(compiled: Compiled, columns: Array, sign: float) -> float | None:
     cost = np.zeros(len(compiled.columns))
     cost[columns] = sign
     try:
-        return sign * float(cost @ minimise(compiled, cost, time_limit=PATIENCE).values)
+        return sign * float(cost @ Method(compiled).minimise(compiled, cost, time_limit=PATIENCE).values)
     except (Infeasible, Stopped, Unbounded):
         return None
 

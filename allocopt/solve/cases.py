@@ -6,13 +6,13 @@ their columns. `unmet` says by how much rows must be missed, with row prices tha
     sum_i (y_i > 0 ? y_i L_i : y_i U_i) + sum_j min over [l_j, u_j] of (-A'y)_j x_j  >  0
 
 shows that no point obeys the rows. `settled_at` reads from the same prices how far a number must move before they
-prove nothing. Imports `compiled`, `certificate`, `highs` and `errors`.
+prove nothing. Imports `compiled`, `certificate`, `elastic`, `highs`, `method` and `errors`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,9 @@ from allocopt.errors import Infeasible, Stopped
 from allocopt.problem import Array
 from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled
+from allocopt.solve.elastic import A_POUND, coupling, elastic
 from allocopt.solve.highs import minimise
-
-A_POUND = 1e-6
-"""GBP million: rows that can be met to the pound can be met."""
-LARGE = 20_000
-"""Rows from which an interior method is quicker than the simplex method (measured on paths over years)."""
+from allocopt.solve.method import Method
 
 
 @dataclass(frozen=True)
@@ -123,11 +120,10 @@ def unmet(compiled: Compiled, *, time_limit: float) -> Unmet:
     crossed = _crossed(compiled)
     if crossed is not None:
         return crossed
-    several = np.flatnonzero(np.diff(compiled.matrix.indptr) > 2)
     try:
-        return _elastic(compiled, several, time_limit)
+        return _missed(compiled, coupling(compiled), time_limit)
     except Infeasible:
-        return _elastic(compiled, np.arange(compiled.matrix.shape[0]), time_limit)
+        return _missed(compiled, np.arange(compiled.matrix.shape[0]), time_limit)
 
 
 def _crossed(compiled: Compiled) -> Unmet | None:
@@ -143,20 +139,9 @@ def _crossed(compiled: Compiled) -> Unmet | None:
     return Unmet(float(apart[worst]), prices, refuted(compiled, prices))
 
 
-def _elastic(compiled: Compiled, rows: npt.NDArray[np.intp], time_limit: float) -> Unmet:
-    count, width = compiled.matrix.shape
-    slack = sp.csr_array((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(count, len(rows)))
-    extra = 2 * len(rows)
-    wide = replace(
-        compiled,
-        matrix=sp.csr_array(sp.hstack([compiled.matrix, slack, -slack], format="csr")),
-        column_lower=np.concatenate([compiled.column_lower, np.zeros(extra)]),
-        column_upper=np.concatenate([compiled.column_upper, np.full(extra, np.inf)]),
-        integer=np.zeros(width + extra, dtype=bool),
-    )
-    cost = np.concatenate([np.zeros(width), np.ones(extra)])
-    interior = (("solver", "ipm"), ("run_crossover", "off")) if count > LARGE else ()
-    point = minimise(wide, cost, time_limit=time_limit, options=interior)
+def _missed(compiled: Compiled, rows: npt.NDArray[np.intp], time_limit: float) -> Unmet:
+    wide, cost = elastic(compiled, rows)
+    point = Method(wide).minimise(wide, cost, time_limit=time_limit)
     return Unmet(float(cost @ point.values), point.prices, refuted(compiled, point.prices))
 
 

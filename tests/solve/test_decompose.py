@@ -205,7 +205,8 @@ def test_a_wrong_answer_of_the_chains_is_not_believed(monkeypatch):
 
     def wrong(chains, cost):
         """The answer to the opposite prices: a sign error."""
-        found = np.where(compiled.column_component == "allocation", -cost, cost)
+        found = cost.copy()
+        found[compiled.columns_of("allocation")] *= -1
         return right(chains, found)
 
     monkeypatch.setattr(several, "cheapest", wrong)
