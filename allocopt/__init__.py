@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from allocopt.batches import Batch, batch
     from allocopt.check import verify
+    from allocopt.comparison import Comparison, compare
     from allocopt.runs import Run, read_run, run
 
 __version__ = "0.1.0"
 
-__all__ = ["Batch", "Run", "batch", "read_run", "run", "verify"]
+__all__ = ["Batch", "Comparison", "Run", "batch", "compare", "read_run", "run", "verify"]
 
 _HOMES = {
+    "Comparison": "allocopt.comparison",
+    "compare": "allocopt.comparison",
     "Batch": "allocopt.batches",
     "batch": "allocopt.batches",
     "Run": "allocopt.runs",

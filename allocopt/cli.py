@@ -25,6 +25,7 @@ app = typer.Typer(
     help="Fair-share reallocations and consortium groupings, solved and proved.",
 )
 
+
 Scenario = Annotated[str, typer.Argument(help="A scenario file, or the name of a shipped one such as `england`.")]
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 Set = Annotated[
@@ -132,6 +133,24 @@ def batch(
         else:
             show_batch(found, quiet=quiet)
     raise typer.Exit(found.exit)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Two or more run folders, or the folder of a batch.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Set runs side by side: figures, what was asked, rules, inputs, and the places whose money differs most."""
+    with failures(as_json=as_json):
+        from allocopt.comparison import compare as compared
+        from allocopt.report.batches import show_comparison
+
+        found = compared(runs)
+        if as_json:
+            print_json(found.as_dict())
+        else:
+            show_comparison(found)
 
 
 @app.command()

@@ -31,7 +31,7 @@ from allocopt.model import load_model
 from allocopt.plan import Facts, Plan, gather, make_plan
 from allocopt.record import record
 from allocopt.rolling import check_path, is_rolling, make_rolling_plan
-from allocopt.scenario import Loaded, load
+from allocopt.scenario import Loaded, load, refuse_sweep
 from allocopt.solve.stages import Stage
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class Run:
         return found
 
 
+Tell = Callable[[str], None]
 Writer = Callable[[Run, Path], None]
 """Adds files to a run folder while it is written: called with the run (its `folder` is the final one) and the draft."""
 
@@ -126,10 +127,7 @@ def run_loaded(
     also: Sequence[Writer] = (),
 ) -> Run:
     """Run a scenario that has been read already (see `run`). Raises ScenarioFault for a sweep, which is many."""
-    if loaded.sweep is not None:
-        said = f"{loaded.path.name} is a sweep of many cases"
-        cure = f"solve them with `allocopt batch {loaded.path.name}`"
-        raise ScenarioFault(said, (Problem(said, cure, "sweep", loaded.sweep.mark),))
+    refuse_sweep(loaded)
     clock = Clock(tell)
     clock("reading and checking tables")
     found = run_facts(gather(loaded), tell=clock)
@@ -137,9 +135,6 @@ def run_loaded(
         return found
     clock("writing the run folder")
     return write_run(found, Path(out), clock, also=also)
-
-
-Tell = Callable[[str], None]
 
 
 def run_facts(facts: Facts, *, tell: Tell, plan: Callable[[Facts, Tell], Plan] | None = None) -> Run:

@@ -108,6 +108,7 @@ report.risk_text
 report.grouping_text
 report.*
 batches.*
+comparison
 report.batches
 cli_parts
 cli

@@ -15,10 +15,13 @@ from allocopt.report.console import console, table
 if TYPE_CHECKING:
     from allocopt.batches import Batch, Progress
     from allocopt.batches.checking import SweepCheck
+    from allocopt.comparison import Comparison
 
 EVERY = 10.0
 """Seconds between lines of progress where there is no terminal."""
 SHOWN = 20
+WIDE = 5
+"""Runs that fit side by side on a terminal."""
 
 
 @contextmanager
@@ -102,3 +105,33 @@ def show_batch(found: Batch, *, quiet: bool = False) -> None:
     for warning in said["warnings"]:
         out.print(f"[yellow]note:[/yellow] {escape(warning)}")
     out.print(f"written to {found.folder}", soft_wrap=True)
+
+
+def show_comparison(found: Comparison) -> None:
+    """The tables of a comparison, one under the other."""
+    out = console()
+    frames = (
+        ("Figures", found.figures, 1),
+        ("What was asked (internal units: GBP m, fractions)", found.settings, 1),
+        ("Rules: rows that bind, and price", found.rules, 2),
+        ("Tables that differ", found.inputs, 1),
+        ("Places whose money differs most, in pounds", found.movers, 2),
+    )
+    for title, frame, left in frames:
+        if not len(frame):
+            none = "none, or no table was kept" if frame is found.movers else "no difference"
+            out.print(f"{title}: {none}")
+            continue
+        shown = frame.drop(columns=[name for name in found.runs[WIDE:] if name in frame])
+        rows = [[escape(_cell(value)) for value in row] for row in shown.itertuples(index=False)]
+        out.print(table(title, [str(name) for name in shown.columns], rows, left=left))
+    if len(found.runs) > WIDE:
+        out.print(f"{len(found.runs) - WIDE} more runs are compared in --json, and every case stands in results.csv")
+
+
+def _cell(value: object) -> str:
+    if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -53,6 +53,7 @@ __all__ = [
     "load",
     "load_sweep",
     "new_scenario",
+    "refuse_sweep",
     "schema",
     "write_new",
     "write_schema",
@@ -184,6 +185,14 @@ def load_sweep(path: str | Path, *, set: Sets = ()) -> SweepFile | None:  # noqa
     name = chain.tree.items.get("name")
     said = written(name) if name else file.stem
     return SweepFile(file, chain.sweep, dict(one for one in sets if one not in own), said) if chain.sweep else None
+
+
+def refuse_sweep(loaded: Loaded) -> None:
+    """A sweep is many scenarios, and a run is one. Raises ScenarioFault."""
+    if loaded.sweep is not None:
+        said = f"{loaded.path.name} is a sweep of many cases"
+        cure = f"solve them with `allocopt batch {loaded.path.name}`"
+        raise ScenarioFault(said, (Problem(said, cure, "sweep", loaded.sweep.mark),))
 
 
 def _pairs(given: Sets) -> tuple[list[tuple[str, str | Tree]], list[Problem]]:
