@@ -23,7 +23,7 @@ from allocopt.consortia_compare import tables_of_run
 from allocopt.consortia_record import grouping_record
 from allocopt.diagnose import diagnose
 from allocopt.effects import check_groupings, effects_tables, summary, tidy, warnings
-from allocopt.errors import Infeasible, InputFault, Problem, ScenarioFault
+from allocopt.errors import Infeasible, InputFault, Problem
 from allocopt.folders import folder_name, whole_folder, write_json
 from allocopt.formulas import compare_formulas
 from allocopt.limits import limits, streams_table
