@@ -39,6 +39,8 @@ PER = {RATE.name: (0.01, "point"), MONEY.name: (1.0, "£1m"), KILOMETRES.name: (
 AGREE, FINER = 0.01, (1.0, 0.1, 0.01)
 LARGER = {True: (10.0,), False: tuple(2.0**power for power in range(1, 11))}
 """Multiples of the spoken step that are tried for the range: one for large programmes, else doublings."""
+ROWS_TO_RANGE = 60_000
+"""Above this no range is looked for: a price of a national path of four years would take twice as long."""
 TINY = 1e-7
 """A gain per step below this share of the objective is told as nothing: the solver cannot tell it from nothing."""
 
@@ -257,7 +259,8 @@ def _solved(first: _First, programme: Callable[[float], Compiled], spoken_step: 
 def _reaches(first: _First, programme: Callable[[float], Compiled], gain: float, step: float) -> float:
     """The largest tried step at which the gain per unit is still within 1%."""
     reached, large = step, len(first.compiled.rows) >= ROWS_TO_DECOMPOSE
-    for larger in LARGER[large] if gain > 0 else ():
+    tried = LARGER[large] if gain > 0 and len(first.compiled.rows) < ROWS_TO_RANGE else ()
+    for larger in tried:
         try:
             found = first.value - first.solve(programme(step * larger))
         except (Infeasible, InputFault, Stopped):

@@ -71,8 +71,7 @@ class Missing(Sourced):
     """What to do where a column has no value: said by the scenario, never guessed."""
 
     treat: Literal["own_group"]
-    """`own_group`: places without the value form a group 'not known' of their own in every table and take no
-    gradient that depends on it."""
+    """`own_group`: such places form a group 'not known' in every table and take no gradient that depends on it."""
 
 
 class SmallLists(Sourced):
@@ -390,7 +389,6 @@ class Scenario(Frozen):
     path: Literal["joint", "rolling"] = "joint"
     """Several years: one programme (`joint`), or one after another on the openings they really have (`rolling`)."""
     carry_forward: CarryForward | None = None
-    """Deficits of a year are carried into the next; without it every year starts clear."""
     frontier: Annotated[list[Frontier] | None, BeforeValidator(_as_list)] = None
     """One trade-off between two objectives, or a list of them: frontier.csv."""
     report: Report = Report()
