@@ -12,11 +12,14 @@ GROUPING = ("grouping", "membership")
 """The rooms of allocopt/rules/ whose rules are about consortia: their worked examples stand in
 tests/worked_grouping/.
 """
+CHOICE = ("coalition",)
+"""The rooms whose rules are about one coalition at a time: held to enumeration in tests/test_choice.py."""
 
 
 def all_rules() -> list[Rule]:
     """Every Rule in allocopt/rules/ about allocations, by name."""
-    return _rules_of(found.name for found in pkgutil.iter_modules(rules.__path__) if found.name not in GROUPING)
+    others = (*GROUPING, *CHOICE)
+    return _rules_of(found.name for found in pkgutil.iter_modules(rules.__path__) if found.name not in others)
 
 
 def grouping_rules() -> list[Rule]:
