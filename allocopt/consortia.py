@@ -82,9 +82,9 @@ def make_consortia(facts: Facts, *, tell: Callable[[str], None] = lambda step: N
     """
     scenario = facts.loaded.scenario
     model, said = load_model(scenario.model[-1]), scenario.grouping or Grouping()
-    _check(facts, said)
-    before = make_plan(_for_models_before(facts), tell=tell) if len(scenario.model) > 1 else None
-    budget, spend = _money(facts, before, said)
+    check_facts(facts, said)
+    before = make_plan(models_before(facts), tell=tell) if len(scenario.model) > 1 else None
+    budget, spend = money_of(facts, before, said)
     instance = instance_of(facts, model, said, budget, spend)
     task = _task(scenario, model, instance, said, tell)
     given = given_grouping(facts, said)
@@ -107,7 +107,7 @@ def task_of(found: Consortia, instance: Instance, said: Grouping) -> Task:
     return _task(found.facts.loaded.scenario, found.model, instance, said, lambda _step: None)
 
 
-def _for_models_before(facts: Facts) -> Facts:
+def models_before(facts: Facts) -> Facts:
     """The facts with the scenario cut to the models before the grouping: their rules and their objectives."""
     scenario = facts.loaded.scenario
     if len(scenario.model) > 2:
@@ -119,7 +119,7 @@ def _for_models_before(facts: Facts) -> Facts:
     return replace(facts, loaded=replace(facts.loaded, scenario=cut))
 
 
-def _check(facts: Facts, said: Grouping) -> None:
+def check_facts(facts: Facts, said: Grouping) -> None:
     """What a grouping cannot do without. Raises ScenarioFault with everything that is missing."""
     scenario, inputs = facts.loaded.scenario, facts.inputs
     names, rules = {one.name for one in scenario.objectives}, scenario.rules
@@ -192,7 +192,7 @@ def _codes(one: str | Sequence[str]) -> Sequence[str]:
     return [one] if isinstance(one, str) else one
 
 
-def _money(facts: Facts, before: Plan | None, said: Grouping) -> tuple[Pounds, Pounds]:
+def money_of(facts: Facts, before: Plan | None, said: Grouping) -> tuple[Pounds, Pounds]:
     """What each place brings and what it is expected to spend, in whole pounds; the last year's."""
     assert facts.situation.spend is not None
     choice = said.budget or ("allocation" if before else "target")
@@ -297,7 +297,9 @@ def tables_of(facts: Facts, solution: Solution, budget: Pounds, spend: Pounds) -
             "distance_km": np.round(haversine(of, np.arange(len(hub)), hub), 3),
         }
     )
-    rows = [_row(facts, instance, h, np.flatnonzero(hub == h), of, budget, spend) for h in np.unique(hub).tolist()]
+    rows = [
+        consortium_row(facts, instance, h, np.flatnonzero(hub == h), of, budget, spend) for h in np.unique(hub).tolist()
+    ]
     consortia = pd.DataFrame(rows, columns=list(CONSORTIUM_COLUMNS))
     return groups, consortia
 
@@ -311,7 +313,7 @@ def _moved(instance: Instance, hub: Ints) -> list[int]:
     ]
 
 
-def _row(
+def consortium_row(
     facts: Facts, instance: Instance, hub: int, members: Ints, of: Grouped, budget: Pounds, spend: Pounds
 ) -> dict[str, Any]:
     people = instance.population[members]

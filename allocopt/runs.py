@@ -35,6 +35,7 @@ from allocopt.scenario import Loaded, load, refuse_sweep
 from allocopt.solve.stages import Stage
 
 if TYPE_CHECKING:
+    from allocopt.choosing import Chosen
     from allocopt.stress.tables import Decided
 
 
@@ -46,7 +47,7 @@ class Run:
     tables: Mapping[str, pd.DataFrame]
     """`allocations`, `effects` and whatever else the model and the scenario make, one CSV each"""
     folder: Path | None = None
-    plan: Plan | Consortia | None = None
+    plan: Plan | Consortia | Chosen | None = None
 
     @property
     def allocations(self) -> pd.DataFrame:
@@ -142,6 +143,8 @@ def run_facts(facts: Facts, *, tell: Tell, plan: Callable[[Facts, Tell], Plan] |
     try:
         if is_grouping(facts.loaded.scenario):
             found = _grouping_run(facts, tell)
+        elif load_model(facts.loaded.scenario.model[-1]).kind == "choice":
+            found = _choice_run(facts, tell)
         else:
             found = _allocation_run(facts, tell, plan or _plan)
     except Infeasible as failure:
@@ -168,6 +171,14 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
     money = pd.DataFrame({"budget_gbp": made.budget, "spend_gbp": made.spend}, index=facts.inputs.places.index)
     tables = {**tables_of_run(made), "places": places_table(facts, money)}
     return Run(grouping_record(made), tables, None, made)
+
+
+def _choice_run(facts: Facts, tell: Tell) -> Run:
+    """Free choice: who goes with whom, its price, the judgement of given groupings, what keeps a plan together."""
+    from allocopt.choosing_record import choice_made  # noqa: PLC0415 - its loops load numba
+
+    made, said, tables = choice_made(facts, tell=tell)
+    return Run(said, {**tables, "places": places_table(facts, made.money)}, None, made)
 
 
 def explained(facts: Facts, failure: Infeasible, tell: Tell) -> Infeasible:
@@ -230,6 +241,8 @@ def _decided(found: Run) -> Decided:
         group = found.plan.groups.set_index("place")["group"].reindex(list(found.plan.facts.situation.places))
         return Decided(found.plan.facts, found.plan.budget[:, None] / 1e6, group.fillna("").to_numpy(dtype="str"))
     assert found.plan is not None
+    if not isinstance(found.plan, Plan):
+        return Decided(found.plan.facts, found.plan.budget[:, None] / 1e6, found.plan.labels)
     return Decided(found.plan.facts, paid(found.plan), None, found.plan)
 
 

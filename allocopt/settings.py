@@ -13,8 +13,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from allocopt.frozen import Frozen as Frozen  # noqa: PLC0414 - part of the shape of a scenario
 from allocopt.frozen import Sourced as Sourced  # noqa: PLC0414 - likewise
+from allocopt.settings_choice import Choice
 from allocopt.settings_streams import Stream
 from allocopt.settings_stress import Stress
+from allocopt.settings_sweep import Sweep as Sweep  # noqa: PLC0414 - part of the shape of a scenario
 from allocopt.units import Money, Rate, Seconds, TableUnit
 
 
@@ -324,27 +326,6 @@ class Grouping(Sourced):
     """Processes that solve areas side by side; the plan does not depend on it."""
 
 
-class Sweep(Frozen):
-    """Many cases of one scenario: which keys change, and how their values are combined."""
-
-    how: Literal["grid", "together", "one-at-a-time", "sample"] = "grid"
-    """`grid`: every combination; `together`: first with first, second with second; `one-at-a-time`: the scenario as it
-    stands, then each value alone; `sample`: a Latin hypercube of `draws` cases."""
-    over: dict[str, Any]
-    """Key path, such as rules.growth_floor.rate, to its values: a list, or {from, to, step}; for `sample` {from, to}
-    or a list. The key `scenario` takes a list of scenario files, each in turn in place of what the sweep extends."""
-    exclude: list[dict[str, Any]] = Field(default_factory=list)
-    """Combinations to leave out: {key: value} or {key: [values]}; a case goes when every key of one item matches."""
-    keep: list[str] | None = None
-    """What is stored of each case: headline figures and objectives by name, tables by name (`allocations`, `effects`,
-    `certificate`, ...), or `everything`: its whole run folder. Without it: everything up to 100 cases, beyond that
-    every figure and no table."""
-    draws: int | None = Field(default=None, ge=1)
-    """For `sample`: how many cases."""
-    seed: int | None = None
-    """For `sample`: the seed of the hypercube."""
-
-
 class CarryForward(Sourced):
     """What a place overspends is the first call on its next year's money (with `path: rolling`)."""
 
@@ -391,6 +372,8 @@ class Scenario(Frozen):
     carry_forward: CarryForward | None = None
     frontier: Annotated[list[Frontier] | None, BeforeValidator(_as_list)] = None
     """One trade-off between two objectives, or a list of them: frontier.csv."""
+    choice: Choice | None = None
+    """Free choice of partners, for the model `free_choice`."""
     report: Report = Report()
     solver: Solver = Solver()
     stress: Stress | None = None

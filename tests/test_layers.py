@@ -17,11 +17,11 @@ allocopt
 errors modelling pathway
 units
 frozen
-settings_streams settings_stress
+settings_streams settings_stress settings_choice settings_sweep
 settings
 shipped
 model
-rules.* objectives objectives_grouping
+rules.* objectives objectives_grouping objectives_choice
 scenario.tree
 scenario.shape
 scenario.files
@@ -64,6 +64,11 @@ grouping.anneal grouping.travel
 grouping.search
 grouping.national
 grouping.solution
+choice.kernels choice.swaps choice.field
+choice.search choice.shunning
+choice.partition choice.programme choice.stability choice.admit
+choice.keep
+choice.levers
 ledger
 money_streams
 plan
@@ -77,6 +82,9 @@ consortia_given
 consortia
 consortia_record
 consortia_compare
+choosing
+choosing_tables
+choosing_record
 verdict
 check_frontier check_inputs
 check_decided check_places
@@ -105,7 +113,7 @@ runs
 exchange.*
 report.console
 report.risk_text
-report.grouping_text
+report.grouping_text report.choice_text
 report.*
 batches.*
 comparison

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from allocopt.record import warnings_of
+from allocopt.report.choice_text import show_choice
 from allocopt.report.console import console, table
 from allocopt.report.grouping_text import show_grouping
 from allocopt.report.headline import headline_rows, objective_row, pounds, rule_row, status_words
@@ -31,6 +32,9 @@ def show_run(found: Run, *, quiet: bool = False) -> None:
         return
     said = found.record
     _header(out, said)
+    if "judged" in said:
+        show_choice(out, found)
+        return
     if "consortia" in said["headline"]:
         show_grouping(out, found)
         return

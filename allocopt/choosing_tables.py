@@ -1,0 +1,333 @@
+"""The tables of free choice, in whole pounds: who is with whom, what it costs, who would leave, what holds.
+
+Imports `choosing`, `consortia` and below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from allocopt.check_grouping import haversine
+from allocopt.choice.field import Array, Flags, Ints, level_of
+from allocopt.choice.stability import Blocking
+from allocopt.choosing import Chosen, Judged, terms_of
+from allocopt.consortia import CONSORTIUM_COLUMNS, consortium_row, grouped_of
+from allocopt.grouping.bounds import area_bound, reach_bound
+from allocopt.grouping.instance import possible_pairs
+
+DRIVERS = 20
+"""How many areas and places that drive a shunning score are listed."""
+
+
+def choice_tables(found: Chosen) -> dict[str, pd.DataFrame]:
+    """Every table of a run but its effects, by file name."""
+    made = {
+        "groups": groups_table(found),
+        "consortia": consortia_table(found),
+        "price": price_table(found),
+        "shunning": shunning_table(found),
+        "blocking": blocking_table(found),
+        "choice": choice_table(found),
+    }
+    payments = payments_table(found)
+    return made if payments is None else made | {"payments": payments}
+
+
+def groups_table(found: Chosen) -> pd.DataFrame:
+    """groups.csv: one row a place; group and hub are empty for a place that is left out."""
+    instance, group = found.of.instance, found.group
+    codes = np.array(instance.places, dtype=object)
+    inside = group >= 0
+    hub = np.where(inside, group, np.arange(len(group)))
+    named = np.where(inside, codes[hub], "")
+    present = list(instance.present) if instance.present else [""] * len(codes)
+    km = np.round(haversine(grouped_of(found.facts, instance, hub), np.arange(len(hub)), hub), 3)
+    moved = [int(bool(own) and own != present[h]) for own, h in zip(present, hub.tolist(), strict=True)]
+    return pd.DataFrame(
+        {
+            "place": codes,
+            "group": named,
+            "hub": named,
+            "area": instance.area,
+            "previous_group": present,
+            "moved": moved,
+            "distance_km": np.where(inside, km, np.nan),
+        }
+    )
+
+
+def consortia_table(found: Chosen) -> pd.DataFrame:
+    """consortia.csv: one row a consortium, in the order of hubs; those left out are in none."""
+    instance, group = found.of.instance, found.group
+    of = grouped_of(found.facts, instance, np.where(group >= 0, group, np.arange(len(group))))
+    rows = [
+        consortium_row(found.facts, instance, h, np.flatnonzero(group == h), of, found.budget, found.spend)
+        for h in np.unique(group[group >= 0]).tolist()
+    ]
+    return pd.DataFrame(rows, columns=list(CONSORTIUM_COLUMNS))
+
+
+def blocking_table(found: Chosen) -> pd.DataFrame:
+    """blocking.csv: the coalitions that would break away from each judged plan, the largest gain first."""
+    rows = [
+        _blocking_row(found, judged, rank, one)
+        for judged in found.judged
+        for rank, one in enumerate(judged.stability.blocking, start=1)
+    ]
+    return pd.DataFrame(rows, columns=list(_BLOCKING))
+
+
+_BLOCKING = (
+    "plan", "rank", "hub", "leader", "leader_name", "area", "places", "population", "balance_gbp",
+    "balance_per_head_gbp", "gain_per_head_gbp", "gain_pct_of_budget", "total_gain_gbp", "members",
+)  # fmt: skip
+
+
+def _blocking_row(found: Chosen, judged: Judged, rank: int, one: Blocking) -> dict[str, Any]:
+    of, at, terms = found.of, list(one.members), terms_of(found.said)
+    level = level_of(of, judged.group)[at]
+    pays = np.array([terms.pays(each) if np.isfinite(each) else np.nan for each in level])
+    gains = (terms.pays(one.ratio) - pays) * of.weight[at]
+    people, budget = float(of.people[at].sum()), float(found.budget[at].sum())
+    leader = at[int(np.argmax(np.nan_to_num(gains, nan=-np.inf)))]
+    balance = int(found.budget[at].sum() - found.spend[at].sum())
+    least = one.gain if np.isfinite(one.level) else np.nan
+    per_head = least if of.share == "per_head" else least * budget / people
+    codes = of.instance.places
+    return {
+        "plan": judged.name,
+        "rank": rank,
+        "hub": codes[one.hub],
+        "leader": codes[leader],
+        "leader_name": str(found.facts.inputs.name.loc[codes[leader]]),
+        "area": of.instance.area[one.hub],
+        "places": len(at),
+        "population": round(people, 3),
+        "balance_gbp": balance,
+        "balance_per_head_gbp": round(balance / people, 4),
+        "gain_per_head_gbp": round(per_head, 4),
+        "gain_pct_of_budget": round(100 * per_head * people / budget, 6),
+        "total_gain_gbp": round(float(np.nansum(gains))),
+        "members": " ".join(codes[p] for p in sorted(at)),
+    }
+
+
+def price_table(found: Chosen) -> pd.DataFrame:
+    """price.csv: the plans side by side, from nobody pooling to what a regulator could reach at best."""
+    achievable = found_bounds(found)
+    alone = np.full(len(found.of), -1, dtype=np.int64)
+    rows = [_price_row(found, "unpooled", alone, achievable["across_areas"], None)]
+    rows.append(_price_row(found, "free_choice", found.group, achievable["across_areas"], found.partition.epsilon))
+    for name, (partition, group) in found.variants.items():
+        rows.append(_price_row(found, name, group, achievable["across_areas"], partition.epsilon))
+    given = {one.name: one.group for one in found.judged[1:]}
+    given |= {f"regulated_{name}": group for name, group in found.regulated.items()}
+    rows += [_price_row(found, name, group, achievable["across_areas"], None) for name, group in given.items()]
+    rows += [_bound_row(found, f"bound_{name}", one, achievable["across_areas"]) for name, one in achievable.items()]
+    return pd.DataFrame(rows)
+
+
+def found_bounds(found: Chosen) -> dict[str, float]:
+    """GBP million: no grouping of everybody has less gross deficit, within areas and across them."""
+    instance = found.of.instance
+    free = {name: said for name, said in instance.settings.items() if name != "stay_in_area"}
+    inside = _replaced(instance, {**instance.settings, "stay_in_area": {}})
+    across = _replaced(instance, free)
+    area = area_bound(inside)
+    reach = reach_bound(across, possible_pairs(across))
+    within = max(reach.value, area.value if area else 0.0)
+    return {"within_areas": within, "across_areas": reach.value}
+
+
+def _replaced(instance: Any, settings: dict[str, Any]) -> Any:
+    from dataclasses import replace  # noqa: PLC0415 - used here alone
+
+    return replace(instance, settings=settings)
+
+
+def _captured(found: Chosen, gross: float, achievable: float) -> float:
+    """The share of the pooling that could be had (from nobody pooling down to the bound) that a plan gets, percent."""
+    unpooled = float(np.maximum(0, found.spend - found.budget).sum())
+    most = unpooled - achievable * 1e6
+    return round(100 * (unpooled - gross) / most, 4) if most > 0 else float("nan")
+
+
+def _price_row(found: Chosen, plan: str, group: Ints, achievable: float, epsilon: float | None) -> dict[str, Any]:
+    of, inside = found.of, group >= 0
+    hubs, which = np.unique(group[inside], return_inverse=True)
+    over = (found.spend - found.budget).astype(np.float64)
+    balance = np.bincount(which, weights=over[inside], minlength=len(hubs))
+    outside = np.maximum(0.0, over[~inside])
+    gross = float(np.maximum(0.0, balance).sum() + outside.sum())
+    people = np.bincount(which, weights=of.people[inside], minlength=len(hubs))
+    sizes = [float(np.percentile(people, at)) if len(people) else np.nan for at in (0, 50, 100)]
+    return {
+        "plan": plan,
+        "gross_deficit_gbp": round(gross),
+        "captured_pct": _captured(found, gross, achievable),
+        "gross_surplus_gbp": round(float(np.maximum(0.0, -balance).sum() + np.maximum(0.0, -over[~inside]).sum())),
+        "consortia": len(hubs),
+        "places_left_out": int((~inside).sum()),
+        "people_left_out": round(float(of.people[~inside].sum()), 3),
+        "left_out_imd": _mean(of.instance.imd, of.people, ~inside),
+        "all_imd": _mean(of.instance.imd, of.people, np.ones(len(of), dtype=bool)),
+        "left_out_deficit_gbp": round(float(outside.sum())),
+        "least_people": sizes[0],
+        "median_people": sizes[1],
+        "most_people": sizes[2],
+        "travel_km": _travel(found, group),
+        "epsilon": np.nan if epsilon is None else float(f"{epsilon:.6g}"),
+    }
+
+
+def _bound_row(found: Chosen, plan: str, value: float, achievable: float) -> dict[str, Any]:
+    return {
+        "plan": plan,
+        "gross_deficit_gbp": round(value * 1e6),
+        "captured_pct": _captured(found, value * 1e6, achievable),
+    }
+
+
+def _mean(values: Array | None, people: Array, at: Flags) -> float:
+    if values is None:
+        return float("nan")
+    known = at & ~np.isnan(values)
+    return round(float(values[known] @ people[known] / people[known].sum()), 4) if known.any() else float("nan")
+
+
+def _travel(found: Chosen, group: Ints) -> float:
+    """Mean kilometres to the hub, by people, over those in a consortium around a hub."""
+    inside = np.flatnonzero(group >= 0)
+    if not len(inside) or found.of.instance.position is None:
+        return float("nan")
+    km = found.of.instance.km(inside.astype(np.int64), group[inside])
+    return round(float(km @ found.of.people[inside] / found.of.people[inside].sum()), 4)
+
+
+def shunning_table(found: Chosen) -> pd.DataFrame:
+    """shunning.csv: one row a judged plan."""
+    rows = []
+    for one in found.judged:
+        if one.shunning is None:
+            continue
+        said = one.shunning
+        rows.append(
+            {
+                "plan": one.name,
+                "score": round(said.score, 6),
+                "expected": round(said.expected, 6),
+                "deviation": round(said.deviation, 6),
+                "index_pct": round(100 * said.index, 4),
+                "p_value": round(said.p_value, 6),
+                "isolation_pct": round(100 * said.isolation, 4),
+                "isolation_expected_pct": round(100 * said.isolation_expected, 4),
+                "isolation_p_value": round(said.isolation_p_value, 6),
+                "regrouped_pct": round(100 * said.moved, 4),
+                "permutations": said.permutations,
+                "seed": said.seed,
+                "places": int((one.group >= 0).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def choice_table(found: Chosen) -> pd.DataFrame:
+    """choice.csv, tidy: who drives each shunning score, who is left with whom, what keeps the plan together."""
+    rows = [*_drivers(found), *_standing(found), *_held(found)]
+    return pd.DataFrame(rows, columns=["table", "group", "measure", "unit", "value"])
+
+
+Row = tuple[str, str, str, str, float | int | None]
+
+
+def _drivers(found: Chosen) -> Iterator[Row]:
+    codes, area = found.of.instance.places, np.array(found.of.instance.area, dtype=object)
+    for one in found.judged:
+        if one.shunning is None:
+            continue
+        part = one.shunning.contribution
+        areas = [(name, float(part[area == name].sum())) for name in sorted(set(area.tolist()))]
+        for name, value in _largest(areas):
+            yield f"shunning_areas:{one.name}", name, "contribution", "score", round(value, 8)
+        for name, value in _largest(list(zip(codes, part.tolist(), strict=True))):
+            yield f"shunning_places:{one.name}", name, "contribution", "score", round(value, 8)
+
+
+def _largest(named: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    return sorted(named, key=lambda one: (-round(one[1], 12), one[0]))[:DRIVERS]
+
+
+def _standing(found: Chosen) -> Iterator[Row]:
+    """Fifths of people by their consortium's balance, best first, and those left out: are the last underfunded, or do
+    they spend above need?
+    """
+    target = found.facts.situation.target[:, -1] * 1e6
+    budget, spend = found.budget.astype(np.float64), found.spend.astype(np.float64)
+    deficit = np.maximum(0.0, spend - budget)
+    under = np.minimum(deficit, np.maximum(0.0, target - budget))
+    for one in found.judged:
+        for name, at in _fifths(found, one.group):
+            people = float(found.of.people[at].sum())
+            yield f"standing:{one.name}", name, "places", "places", int(at.sum())
+            yield f"standing:{one.name}", name, "people", "people", round(people, 3)
+            yield f"standing:{one.name}", name, "imd", "index", _mean(found.of.instance.imd, found.of.people, at)
+            balance = float((budget - spend)[at].sum())
+            yield f"standing:{one.name}", name, "balance", "GBP", round(balance)
+            yield f"standing:{one.name}", name, "deficit", "GBP", round(float(deficit[at].sum()))
+            yield f"standing:{one.name}", name, "deficit_underfunding", "GBP", round(float(under[at].sum()))
+            yield f"standing:{one.name}", name, "deficit_above_need", "GBP", round(float((deficit - under)[at].sum()))
+
+
+def _fifths(found: Chosen, group: Ints) -> Iterator[tuple[str, Flags]]:
+    level = level_of(found.of, group)
+    inside = np.isfinite(level)
+    order = np.lexsort((np.arange(len(level)), group, -level))
+    order = order[inside[order]]
+    below = np.cumsum(found.of.people[order]) / found.of.people[order].sum() if len(order) else np.zeros(0)
+    fifth = np.zeros(len(level), dtype=np.int64)
+    fifth[order] = np.minimum(4, (below - 1e-12) * 5).astype(np.int64) + 1
+    for number in range(1, 6):
+        yield f"fifth {number}", fifth == number
+    if (~inside).any():
+        yield "left out", ~inside
+
+
+def _held(found: Chosen) -> Iterator[Row]:
+    if found.kept is None:
+        return
+    table, unit = f"keeps:{found.kept.plan}", "GBP a head" if found.of.share == "per_head" else "share of budget"
+    for one in found.kept.held:
+        yield table, one.lever, "setting", one.unit, one.setting
+        yield table, one.lever, "largest_gain_left", unit, round(one.epsilon, 6)
+        yield table, one.lever, "holds", "1 = yes", int(one.verified)
+    pay = found.kept.payments
+    if pay is not None:
+        yield table, "payments", "total", "GBP", round(pay.total)
+        yield table, "payments", "no_total_is_less_than", "GBP", round(pay.bound)
+        yield table, "payments", "places_paid", "places", int((pay.pay > 0).sum())
+        yield table, "payments", "largest_gain_left", unit, round(pay.epsilon, 6)
+        yield table, "payments", "holds", "1 = yes", int(pay.stable)
+
+
+def payments_table(found: Chosen) -> pd.DataFrame | None:
+    """payments.csv: what each place would be paid to stay, and what it is charged by the dual prices of bound B."""
+    kept = found.kept
+    if kept is None or (kept.payments is None and kept.core is None):
+        return None
+    made: dict[str, Any] = {"place": found.of.instance.places}
+    group = next(one.group for one in found.judged if one.name == kept.plan)
+    codes = np.array(found.of.instance.places, dtype=object)
+    made["group"] = np.where(group >= 0, codes[np.maximum(group, 0)], "")
+    if kept.payments is not None:
+        made["paid_to_stay_gbp"] = np.rint(kept.payments.pay * found.of.weight).astype(np.int64)
+    if kept.core is not None:
+        over = (found.spend - found.budget).astype(np.int64)
+        made["overspend_gbp"] = over
+        made["price"] = kept.core.price.astype(np.int64)
+        made["charged_gbp"] = np.where(kept.core.price, over, 0)
+        made["received_gbp"] = over - made["charged_gbp"]
+    return pd.DataFrame(made)

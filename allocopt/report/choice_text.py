@@ -1,0 +1,96 @@
+"""What the terminal says about free choice. Imports `report.console` and `units`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from allocopt.report.console import table
+from allocopt.units import say_money
+
+if TYPE_CHECKING:
+    from allocopt.runs import Run
+
+PRICE = {
+    "plan": "plan",
+    "gross_deficit_gbp": "gross deficit",
+    "captured_pct": "pooling captured",
+    "consortia": "consortia",
+    "places_left_out": "left out",
+    "people_left_out": "people left out",
+    "median_people": "median people",
+    "travel_km": "km",
+}
+SCORES = {"plan": "plan", "index_pct": "shunning index", "p_value": "p", "score": "score", "expected": "by chance"}
+COALITIONS = 5
+"""How many coalitions that would leave a plan are shown."""
+
+
+def show_choice(out: Console, found: Run) -> None:
+    """The price of free choice, the judgement of each plan, who would leave, what holds, warnings, where it is."""
+    said, tables = found.record, found.tables
+    spend = "modelled spend" if said["modelled_spend"] else "spend"
+    out.print(_status(said))
+    out.print(table(f"Plans side by side ({spend})", list(PRICE.values()), _rows(tables["price"], PRICE)))
+    if len(tables["shunning"]):
+        heading = "Do surplus practices sit together? (0% as random regroupings nearby, 100% complete separation)"
+        out.print(table(heading, list(SCORES.values()), _rows(tables["shunning"], SCORES)))
+    for one in said["judged"]:
+        _leavers(out, found, one["plan"])
+    kept = said["keeps_together"]
+    if kept:
+        words = [one["words"] for one in kept["levers"]]
+        words += [kept[name]["words"] for name in ("payments", "core_charges") if name in kept]
+        out.print(f"[bold]What would keep {escape(kept['plan'])} together[/bold]")
+        for one in words:
+            out.print(f"- {escape(one)}")
+    out.print(f"\n{escape(said['summary'])}\n")
+    for warning in said["warnings"]:
+        out.print(f"[yellow]note:[/yellow] {escape(warning)}")
+    out.print(f"written to {found.folder}", soft_wrap=True)
+
+
+def _status(said: Any) -> str:
+    one = said["objectives"][0]
+    proof = f"no coalition gains more than {one['largest_gain_not_ruled_out']:,.4g} {one['unit']} by another choice"
+    if said["status"] == "optimal":
+        return f"[green]proven[/green]: {proof}"
+    return f"[red]not proven[/red] within the tolerance asked: {proof}"
+
+
+def _rows(frame: Any, columns: dict[str, str]) -> list[list[str]]:
+    return [[_cell(name, row[name]) for name in columns] for row in frame.to_dict("records")]
+
+
+def _cell(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value.replace("_", " ") if name == "plan" else value
+    if value != value:  # noqa: PLR0124 - not a number: there is no such figure
+        return ""
+    if name.endswith("_gbp"):
+        return say_money(value / 1e6)
+    if name.endswith("_pct"):
+        return f"{value:,.1f}%"
+    return f"{value:,.3f}" if name in SCORES else f"{value:,.1f}" if name.endswith("_km") else f"{value:,.0f}"
+
+
+def _leavers(out: Console, found: Run, plan: str) -> None:
+    frame = found.tables["blocking"]
+    frame = frame[frame["plan"] == plan].head(COALITIONS)
+    if not len(frame):
+        return
+    rows = [
+        (
+            f"{one['leader']} {one['leader_name']}",
+            str(one["area"]),
+            f"{one['places']:,}",
+            f"{one['population']:,.0f}",
+            f"£{one['gain_per_head_gbp']:,.2f}",
+            say_money(one["total_gain_gbp"] / 1e6),
+        )
+        for one in frame.to_dict("records")
+    ]
+    headings = ["gains most", "area", "practices", "people", "gain a head, at least", "gain in all"]
+    out.print(table(f"Who would leave {plan} first", headings, rows, left=2))
