@@ -146,13 +146,14 @@ def run_facts(facts: Facts, *, tell: Tell, plan: Callable[[Facts, Tell], Plan] |
         elif load_model(facts.loaded.scenario.model[-1]).kind == "choice":
             found = _choice_run(facts, tell)
         else:
-            found = _allocation_run(facts, tell, plan or _plan)
+            found = _allocation_run(facts, tell, plan or plan_of)
     except Infeasible as failure:
         raise explained(facts, failure, tell) from failure
     return with_stress(with_frontier(found, tell=tell), tell=tell)
 
 
-def _plan(facts: Facts, tell: Tell) -> Plan:
+def plan_of(facts: Facts, tell: Tell) -> Plan:
+    """The plan of an allocation: all years in one programme, or year by year."""
     check_path(facts.loaded)
     return (make_rolling_plan if is_rolling(facts.loaded.scenario) else make_plan)(facts, tell=tell)
 

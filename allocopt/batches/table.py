@@ -49,7 +49,7 @@ def case_row(folder: Path) -> dict[str, Any]:
     said = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     stages = {f"{one['name']}_{part}": one[part] for one in said["objectives"] for part in OBJECTIVE}
     status = said["status"]
-    return {"status": status, "exit": 0 if status == "optimal" else 4, **said["headline"], **stages}
+    return {"status": status, "exit": 4 if status == "gap" else 0, **said["headline"], **stages}
 
 
 def message(said: Mapping[str, Any]) -> str:

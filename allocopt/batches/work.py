@@ -25,7 +25,8 @@ from allocopt.errors import AllocoptError, Infeasible
 from allocopt.folders import write_json
 from allocopt.plan import Facts, Plan
 from allocopt.record import record
-from allocopt.runs import Run, explained, run_facts, whereabouts, write_files
+from allocopt.rolling import check_path, is_rolling
+from allocopt.runs import Run, explained, plan_of, run_facts, whereabouts, write_files
 from allocopt.scenario import Loaded
 
 ALL = "everything"
@@ -74,7 +75,7 @@ def solve_case(case: str, loaded: Loaded, tables: Sequence[str]) -> Done:
         return failed(case, failure)
     except Exception as failure:  # noqa: BLE001 - a bug in one case must not lose the others; it is told as a bug
         return Done(case, 1, {"error.json": _json(_bug(failure))})
-    return Done(case, 0 if status == "optimal" else 4, files)
+    return Done(case, 4 if status == "gap" else 0, files)
 
 
 def case_files(loaded: Loaded, tables: Sequence[str]) -> tuple[dict[str, bytes], str]:
@@ -85,7 +86,7 @@ def case_files(loaded: Loaded, tables: Sequence[str]) -> tuple[dict[str, bytes],
     """
     facts = MEMORY.gather(loaded)
     scenario = loaded.scenario
-    if not tables and not is_grouping(scenario) and scenario.stress is None:
+    if not tables and not is_grouping(scenario) and scenario.stress is None and not scenario.frontier:
         said = record(plan_or_reasons(facts), with_prices=False)
         return {"run.json": _json(said)}, said["status"]
     found = run_facts(facts, tell=_quietly, plan=lambda facts, _tell: planned(facts))
@@ -106,6 +107,9 @@ def plan_or_reasons(facts: Facts) -> Plan:
 
 def planned(facts: Facts) -> Plan:
     """The plan of an allocation, built on what earlier cases have left in memory."""
+    check_path(facts.loaded)
+    if is_rolling(facts.loaded.scenario):
+        return plan_of(facts, _quietly)
     return MEMORY.plan(facts)
 
 
