@@ -31,7 +31,7 @@ from allocopt.solve.blocks import find_blocks
 from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled, compile_problem
 from allocopt.solve.decompose import audit
-from allocopt.solve.highs import _as_lp
+from allocopt.solve.highs import as_lp
 from allocopt.solve.stages import lexicographic
 
 GROWTH = 1.038
@@ -84,7 +84,7 @@ def raw(programmes: list[tuple[Compiled, np.ndarray]], options: dict[str, object
         highs = highspy.Highs()
         for option, value in {"output_flag": False, "threads": 1, "time_limit": limit, **options}.items():
             highs.setOptionValue(option, value)
-        highs.passModel(_as_lp(compiled, cost))
+        highs.passModel(as_lp(compiled, cost))
         watch = Watch()
         highs.run()
         solution, status = highs.getSolution(), highs.modelStatusToString(highs.getModelStatus())
@@ -119,9 +119,8 @@ def compare(years: int, limit: float) -> None:
         blocks = find_blocks(compiled)
         assert blocks is not None
         audited = audit(compiled, blocks, compiled.costs[0], stages[0].prices, time_limit=600)
-    print(
-        f"  bound {dual_bound(compiled, compiled.costs[0], audited):.6f}, by the chains' own prices {stages[0].bound:.6f}"
-    )
+    second = dual_bound(compiled, compiled.costs[0], audited)
+    print(f"  bound {second:.6f}, by the chains' own prices {stages[0].bound:.6f}")
     methods: list[tuple[str, dict[str, object]]] = [
         ("HiGHS default (simplex)", {}),
         ("HiGHS IPX, no crossover", {"solver": "ipx", "run_crossover": "off"}),
