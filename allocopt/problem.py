@@ -120,9 +120,9 @@ class YearView:
     def known_baseline(self) -> dict[str, float]:
         """The baseline as figures. Raises ScenarioFault where a joint path has yet to decide it."""
         if self._first:
-            return self.base_year
+            return self.baseline
         said = f"a rule compares the targets of {self.year} with allocations that the path has yet to decide"
-        cure = "run one year at a time, or leave out floor_damping and capped_gains"
+        cure = "write path: rolling, or leave out floor_damping and capped_gains"
         raise ScenarioFault(said, (Fault(said, cure, "years"),))
 
     @cached_property

@@ -264,3 +264,16 @@ def test_a_missing_column_is_told_as_json_with_exit_2():
     done = CliRunner().invoke(app, ["check", "england-ccgs", "--set", "rules.per_head_floor.rate=1%", "--json"])
     assert done.exit_code == 2
     assert "rules.per_head_floor" in done.stdout
+
+
+def test_a_round_that_compares_targets_with_money_yet_to_be_decided_says_so():
+    two_years = replace(
+        situation(pot=315, baseline=[100, 100, 100], weight=[126, 105, 84]),
+        years=("2019-20", "2020-21"),
+        pot=np.array([315.0, 330.75]),
+        target=np.array([[126, 132.3], [105, 110.25], [84, 88.2]]),
+        population=np.full((3, 2), 1000.0),
+        previous_population=np.full((3, 2), 1000.0),
+    )
+    with pytest.raises(ScenarioFault, match="allocations that the path has yet to decide"):
+        solved(two_years, rules=on(floor_damping={"rate": 0.02}), objectives=["movement"])
