@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from allocopt.errors import Infeasible
+from allocopt.errors import Infeasible, Stopped
 from allocopt.problem import Array
 from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled
@@ -68,13 +68,18 @@ class _Rows:
     """(k,) the shortfall that the place's own upper limits force, as a share of target"""
 
 
-def continue_down(compiled: Compiled, *, time_limit: float) -> Levels:
-    """All levels of a programme that has the definition rows. Raises Infeasible or Stopped."""
+def continue_down(compiled: Compiled, *, worst: float, time_limit: float) -> Levels:
+    """All levels of a programme that has the definition rows and whose worst shortfall is known; raises Infeasible."""
     rows, end = _definition(compiled), time.monotonic() + time_limit
     level, free = np.zeros(len(rows.at)), np.ones(len(rows.at), dtype=bool)
     common, own, complete = list[Level](), 0, True
     while free.any() and complete:
-        value, point, bound = _common(compiled, rows, level, free, end)
+        try:
+            value, point, bound = _common(compiled, rows, level, free, end)
+        except Stopped:
+            return Levels(
+                tuple(common), own, np.where(free, common[-1].value if common else worst, level), complete=False
+            )
         forced = free & (rows.least > value + SAME)
         priced = free & ~forced & (point.prices[rows.at] > PRICED)
         stuck = free & ~forced & ~priced & _stuck(compiled, rows, point)

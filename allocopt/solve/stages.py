@@ -75,7 +75,7 @@ def lexicographic(
             )
         )
         if objective.continued:
-            levels = continue_down(current, time_limit=solver.time_limit)
+            levels = continue_down(current, worst=least, time_limit=solver.time_limit)
             current = held(current, levels.settled, slack=solver.slack)
             stages[-1] = replace(stages[-1], levels=levels)
         current = current.with_row(f"cap_{objective.name}", cost, lower=-np.inf, upper=least + slack)
