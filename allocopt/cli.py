@@ -341,17 +341,23 @@ def verify(
     folder: Folder,
     *,
     scenario: ScenarioFile = None,
+    rerun: Annotated[int, typer.Option("--rerun", min=0, help="Of a batch: so many cases are solved again.")] = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check a finished run again from its folder and its inputs, without the solver."""
+    """Check a finished run or batch again from its folder and its inputs, without the solver."""
     with failures(as_json=as_json):
         from allocopt.check import verify as verify_run
         from allocopt.report.text import show_verdict
 
         with progress(quiet=quiet or as_json) as tell:
             tell("checking")
-            verdict = verify_run(folder, scenario=scenario)
+            if (folder / "batch.json").is_file():
+                from allocopt.batches.audit import verify_batch
+
+                verdict = verify_batch(folder, rerun=rerun, scenario=scenario)
+            else:
+                verdict = verify_run(folder, scenario=scenario)
         if as_json:
             print_json(verdict.as_dict())
         else:
