@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -53,7 +53,7 @@ class Tally:
     lost: Array
     """The part of the surpluses that the test takes away."""
     beyond: Array
-    """(draws, bands, thresholds) share of the bodies of a size that overspend by more than a threshold"""
+    """(first draws, bands, thresholds) share of the bodies of a size that overspend by more than a threshold"""
 
 
 Outcome = Mapping[Case, Mapping[Level, Tally]]
@@ -65,6 +65,8 @@ class Asked:
 
     bands: Mapping[Level, Array]
     thresholds: Sequence[float] = ()
+    draws: int = 0
+    """Only the blocks of the first so many draws are looked at by size: it costs more than all the rest."""
 
 
 NOTHING_MORE = Asked({})
@@ -82,7 +84,8 @@ def simulate(
     """Deficits and surpluses of every level in draws `first` to `first + draws - 1`, correlated and independent."""
 
     def block(start: int) -> Outcome:
-        return _block(subject, shock, asked, start, min(BLOCK, first + draws - start))
+        sizes = asked if start < first + asked.draws else replace(asked, thresholds=())
+        return _block(subject, shock, sizes, start, min(BLOCK, first + draws - start))
 
     return _joined(in_blocks(block, first=first, draws=draws, workers=workers))
 
@@ -138,8 +141,8 @@ def _largest(over: Array, share: float) -> Array:
 
 
 def _beyond(over: Array, allocation: Array, asked: Asked, level: Level) -> Array:
-    if level not in asked.bands:
-        return np.zeros((len(over), 0, 0))
+    if level not in asked.bands or not asked.thresholds:
+        return np.zeros((0, len(asked.bands.get(level, ())), len(asked.thresholds)))
     weights = asked.bands[level].T.astype(np.float32)
     shares = [(over > limit * allocation).astype(np.float32) @ weights for limit in asked.thresholds]
     return np.stack(shares, axis=2).astype(np.float64)
@@ -152,10 +155,11 @@ def _joined(blocks: Sequence[Outcome]) -> Outcome:
 
 
 def _chained(parts: Sequence[Tally]) -> Tally:
-    joined: dict[str, Any] = {
-        one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Tally)
-    }
-    return Tally(**joined)
+    """The parts in their order; blocks that were not looked at by size have nothing to add to `beyond`."""
+    seen = [part.beyond for part in parts if len(part.beyond)] or [parts[0].beyond]
+    numbers = [one.name for one in fields(Tally) if one.name != "beyond"]
+    joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in numbers}
+    return Tally(**joined, beyond=np.concatenate(seen))
 
 
 def band_weights(found: Bodies, bands: Sequence[tuple[str, float, float]]) -> Array:

@@ -114,7 +114,9 @@ def simulated(
         level: band_weights(found, bands) for level, found in subject.levels.items() if level != "nation"
     }
     tell(f"stress: {stress.draws:,} draws of spend")
-    plain = simulate(subject, draws=stress.draws, asked=Asked(weights, stress.overspend), workers=workers)
+    plain = simulate(
+        subject, draws=stress.draws, asked=Asked(weights, stress.overspend, stress.test_draws), workers=workers
+    )
     tests["correlated"] = f"areas' shocks shared; {rules[0].words}"
     tests["independent"] = "the same luck, with a shock of each place's own"
     yield from treasury.rows_of(plain, test="", rule=rules[0], stress=stress, seed=seed)

@@ -65,7 +65,7 @@ def test_pooling_never_adds_to_a_deficit_in_any_draw():
 
 def test_any_number_of_workers_gives_the_same_bytes_and_more_draws_the_same_first_ones():
     given = subject(base=np.linspace(1, 20, 50), areas=["A", "B"] * 25, area_sd=0.02, heavy_sd=0.3, heavy_share=0.2)
-    asked = Asked({"place": band_weights(given.levels["place"], [("all", 0, np.inf)])}, [0.05])
+    asked = Asked({"place": band_weights(given.levels["place"], [("all", 0, np.inf)])}, [0.05], 300)
     one, four = (simulate(given, draws=300, asked=asked, workers=workers) for workers in (1, 4))
     for case, levels in one.items():
         for level, tally in levels.items():
@@ -73,6 +73,15 @@ def test_any_number_of_workers_gives_the_same_bytes_and_more_draws_the_same_firs
                 assert getattr(tally, name).tobytes() == getattr(four[case][level], name).tobytes()
     fewer = simulate(given, draws=100)["correlated"]["nation"]
     assert np.array_equal(fewer.deficit, one["correlated"]["nation"].deficit[:100])
+
+
+def test_sizes_are_looked_at_in_the_first_draws_alone():
+    given = subject(base=[10.0] * 20, kappa=3.67)
+    weights = {"place": band_weights(given.levels["place"], [("all", 0, np.inf)])}
+    some, every = (simulate(given, draws=200, asked=Asked(weights, [0.02], count)) for count in (64, 200))
+    short, whole = (one["correlated"]["place"].beyond for one in (some, every))
+    assert (len(short), len(whole)) == (64, 200)
+    assert np.array_equal(short, whole[:64])
 
 
 def test_without_any_risk_a_shock_is_what_it_says():
@@ -93,7 +102,9 @@ def test_losing_the_largest_surpluses_takes_the_tenth_with_most():
 def test_the_probability_of_an_overspend_by_size_is_the_normal_tail():
     # sd 3.67% and a limit of 5%: P(z > 1.3624) = 8.65%
     given = subject(base=[10.0] * 50, kappa=3.67)
-    asked = Asked({"place": band_weights(given.levels["place"], [("small", 0, 5e3), ("large", 5e3, np.inf)])}, [0.05])
+    asked = Asked(
+        {"place": band_weights(given.levels["place"], [("small", 0, 5e3), ("large", 5e3, np.inf)])}, [0.05], DRAWS
+    )
     beyond = simulate(given, draws=DRAWS, asked=asked)["correlated"]["place"].beyond
     assert (beyond[:, 0] == 0).all()
     assert beyond[:, 1, 0].mean() == pytest.approx(0.0865, abs=Z * standard_error(beyond[:, 1, 0]) + 1e-3)
