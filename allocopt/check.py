@@ -30,6 +30,7 @@ from allocopt.check_bound import (
     recall,
     recompile,
 )
+from allocopt.check_consortia import is_grouping_folder, verify_grouping
 from allocopt.check_decided import Decided
 from allocopt.check_frontier import check_frontier
 from allocopt.check_inputs import Plain, check_files, check_hash, find_tables, known, read_timing
@@ -54,6 +55,8 @@ def verify(folder: str | Path, *, scenario: str | Path | None = None) -> Verdict
     Raises InputFault (2) when it is not a run folder, and ScenarioFault (2) when `scenario` is not there.
     """
     folder = Path(folder)
+    if is_grouping_folder(folder):
+        return verify_grouping(folder, None if scenario is None else Path(scenario))
     record, tables = _read(folder)
     checks = [*guarded("sealed files", lambda: [_sealed(folder)]), *_folder_checks(record, tables)]
     where = find_tables(folder, record, None if scenario is None else Path(scenario))

@@ -41,6 +41,8 @@ class Grouped:
     imd: Floats | None = None
     present: Sequence[str] | None = None
     declared: Sequence[bool] | None = None
+    may_hub: Sequence[bool] | None = None
+    """places that may be a hub; all where None"""
     links: Sequence[tuple[int, int]] | None = None
     """neighbours, for contiguity"""
 
@@ -190,7 +192,7 @@ def _could_join(of: Grouped, hub: int) -> npt.NDArray[np.bool_]:
     n = len(of.hub)
     could = np.ones(n, dtype=bool)
     if "reach" in of.settings:
-        waived = np.isin(np.array(list(of.places)), sorted(_waived(of.settings["reach"])))
+        waived = _excused_from_reach(of, hub)
         could &= (haversine(of, np.arange(n), np.full(n, hub)) <= of.settings["reach"]["max"] + 1e-9) | waived
     if "stay_in_area" in of.settings:
         waived = np.isin(np.array(list(of.places)), sorted(_waived(of.settings["stay_in_area"])))
@@ -200,6 +202,18 @@ def _could_join(of: Grouped, hub: int) -> npt.NDArray[np.bool_]:
     for code in of.settings.get("locked", {}).get("places", []):
         could[list(of.places).index(code)] &= _may_lock(of, code, hub)
     return could
+
+
+def _excused_from_reach(of: Grouped, hub: int) -> npt.NDArray[np.bool_]:
+    """Places whose reach is waived and that may join this hub: without areas, only if it is among their 20 nearest."""
+    waived = np.isin(np.array(list(of.places)), sorted(_waived(of.settings["reach"])))
+    if "stay_in_area" in of.settings:
+        return waived
+    hubs = np.arange(len(of.hub)) if of.may_hub is None else np.flatnonzero(np.array(of.may_hub))
+    for p in np.flatnonzero(waived).tolist():
+        km = haversine(of, np.full(len(hubs), p), hubs)
+        waived[p] = hub in hubs[np.argsort(km, kind="stable")[:20]]
+    return waived
 
 
 def _may_lock(of: Grouped, code: str, hub: int) -> bool:
@@ -281,6 +295,19 @@ _CHECKS = {
     "containment": _containment,
     "moves": _moves,
 }
+
+
+def reachable_hubs(of: Grouped, may_hub: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The possible hubs that could gather the minimum population, were every place that may join to join."""
+    window = of.settings.get("population_window", {})
+    if of.declared is not None or window.get("min") is None:
+        return may_hub
+    excused = _waived(window)
+    able = may_hub.copy()
+    for hub in np.flatnonzero(may_hub).tolist():
+        people = float(of.population[_could_join(of, hub)].sum())
+        able[hub] = people >= window["min"] or bool({of.places[hub], of.area[hub]} & excused)
+    return able
 
 
 def cut_bound(of: Grouped, chosen: npt.NDArray[np.bool_], may_hub: npt.NDArray[np.bool_]) -> float:

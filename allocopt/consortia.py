@@ -192,10 +192,10 @@ def _codes(one: str | Sequence[str]) -> Sequence[str]:
     return [one] if isinstance(one, str) else one
 
 
-def money_of(facts: Facts, before: Plan | None, said: Grouping) -> tuple[Pounds, Pounds]:
+def money_of(facts: Facts, before: Plan | pd.DataFrame | None, said: Grouping) -> tuple[Pounds, Pounds]:
     """What each place brings and what it is expected to spend, in whole pounds; the last year's."""
     assert facts.situation.spend is not None
-    choice = said.budget or ("allocation" if before else "target")
+    choice = said.budget or ("target" if before is None else "allocation")
     if choice == "allocation" and before is None:
         raise fault(
             "no allocation is made before the grouping",
@@ -205,7 +205,8 @@ def money_of(facts: Facts, before: Plan | None, said: Grouping) -> tuple[Pounds,
     spend = np.rint(facts.situation.spend[:, -1] * 1e6).astype(np.int64)
     if choice == "allocation":
         assert before is not None
-        last = before.table[before.table["year"] == facts.situation.years[-1]]
+        table = before.table if isinstance(before, Plan) else before
+        last = table[table["year"] == facts.situation.years[-1]]
         return last.set_index("place")["allocation_gbp"].loc[list(facts.situation.places)].to_numpy(
             dtype=np.int64
         ), spend
@@ -265,6 +266,7 @@ def grouped_of(facts: Facts, instance: Instance, hub: Ints) -> Grouped:
         imd=instance.imd,
         present=instance.present,
         declared=instance.may_hub.tolist() if instance.declared else None,
+        may_hub=instance.may_hub.tolist(),
         links=links,
     )
 

@@ -60,7 +60,7 @@ def _before_record(found: Consortia) -> dict[str, Any]:
 
 def _warnings(found: Consortia) -> list[str]:
     said = [f"exempted, because the rules cannot hold otherwise: {one.words}" for one in found.solution.exemptions]
-    if found.solution.exemptions:
+    if found.solution.exemptions and not any("not proven" in note for note in found.solution.notes):
         said.append(
             "these are the fewest exemptions that make the rules possible, proven part by part; "
             "`grouping.exempt: none` refuses instead"

@@ -27,8 +27,8 @@ Flags = npt.NDArray[np.bool_]
 
 EARTH_KM = 6371.0088
 MOST_PAIRS = 20_000_000
-WAIVED_CHOICES = 300
-"""A place whose reach is waived may join any of this many nearest hubs."""
+WAIVED_CHOICES = 20
+"""Without areas, a place whose reach is waived may join any of this many nearest hubs."""
 _ROUNDING = 1e-9
 """Kilometres: a place exactly at the limit of reach is within it."""
 
@@ -148,7 +148,11 @@ def possible_pairs(instance: Instance) -> Pairs:
     keep = np.ones(len(found), dtype=bool)
     if instance.on("reach"):
         waived = instance.waived("reach")
-        keep &= (km <= instance.said("reach", "max") + _ROUNDING) | waived[place]
+        far = km > instance.said("reach", "max") + _ROUNDING
+        keep &= ~far | waived[place]
+        if not instance.on("stay_in_area"):
+            for one in np.flatnonzero(waived):
+                keep &= (place != one) | ~far | np.isin(hub, _nearest_hubs(instance, int(one)))
     keep &= ~_locked_out(instance, found)
     if instance.declared:
         keep &= ~instance.may_hub[place] | (place == hub)

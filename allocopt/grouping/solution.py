@@ -240,7 +240,7 @@ def _job(task: Task, part: Part, bounds: Sequence[Bound], graph: Graph | None) -
     for number, objective in enumerate(task.objectives):
         asked = 0.5 * task.asked(number)
         absolute = max(1e-9, asked * money * share) if objective.is_money else 1e-9
-        seconds = max(2.0, min(task.left, task.solver.time_limit) * max(share, 0.02) * _SHARE_OF_TIME)
+        seconds = max(5.0, task.solver.time_limit * max(share, _SHARE_OF_TIME))
         nodes = 20_000 if task.grouping.deterministic else None
         limit = float("inf") if task.grouping.deterministic else seconds
         efforts.append(Effort(gap=asked, gap_absolute=absolute, nodes=nodes, seconds=limit))
@@ -250,7 +250,7 @@ def _job(task: Task, part: Part, bounds: Sequence[Bound], graph: Graph | None) -
     return Job(task.model.name, names, task.instance, part, tuple(efforts), slacks, graph, exempt)
 
 
-_SHARE_OF_TIME = 2.0
+_SHARE_OF_TIME = 0.15
 
 
 def run_job(job: Job) -> tuple[Answer, tuple[Exemption, ...]]:

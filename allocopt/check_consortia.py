@@ -1,0 +1,164 @@
+"""A finished grouping checked again from its folder and its inputs, without the solver and without the search.
+
+Tables, rules and objectives are recomputed by `check_grouping`, bounds A and B from their certificates (areas; the
+overspenders of the minimum cut). Imports `consortia`, `check_grouping`, `plan`, `record`, `scenario`, `verdict`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from allocopt.check_grouping import Grouped, broken_rules, cut_bound, objectives, reachable_hubs
+from allocopt.consortia import grouped_of, instance_of, money_of
+from allocopt.errors import InputFault, Problem
+from allocopt.grouping.exempt import Exemption, with_exemptions
+from allocopt.model import load_model
+from allocopt.plan import Facts, gather
+from allocopt.record import inputs_hash
+from allocopt.scenario import load
+from allocopt.settings import Grouping
+from allocopt.verdict import Check, Verdict, compared, guarded
+
+SLIP = 1e-6
+
+
+def is_grouping_folder(folder: Path) -> bool:
+    """Whether a run folder holds a grouping."""
+    return (folder / "groups.csv").is_file()
+
+
+def verify_grouping(folder: Path, scenario: Path | None) -> Verdict:
+    """Check a grouping's folder again. Raises InputFault when it cannot be read."""
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        timing = json.loads((folder / "timing.json").read_text(encoding="utf-8"))
+        path = Path(timing["scenario"]) if scenario is None else scenario
+    except (OSError, ValueError, KeyError) as failure:
+        said = f"{folder} is not a run folder that can be read: {failure}"
+        raise InputFault(said, (Problem(said, "name a folder that `allocopt run` wrote", str(folder)),)) from failure
+    checks = [*guarded("sealed files", lambda: [_sealed(folder, timing)])]
+    facts = gather(load(path))
+    same = inputs_hash(facts) == record["hash"]
+    words = (
+        "the scenario file and its tables are those of the run"
+        if same
+        else ("the scenario file or its tables give other inputs than the run had (changed since, or run with --set)")
+    )
+    checks.append(Check("inputs", same, words))
+    if same:
+        checks += guarded("the grouping", lambda: _against_inputs(folder, record, facts))
+    return Verdict(folder, tuple(checks))
+
+
+def _sealed(folder: Path, timing: dict[str, Any]) -> Check:
+    noted = timing.get("sha256", {})
+    wrong = [
+        f"{name} is not as it was written"
+        for name, digest in noted.items()
+        if not (folder / name).is_file() or sha256((folder / name).read_bytes()).hexdigest() != digest
+    ]
+    wrong += [f"timing.json notes no hash of {name}" for name in ("run.json", "groups.csv") if name not in noted]
+    return compared("sealed files", wrong, f"{', '.join(noted)}: as written")
+
+
+def _against_inputs(folder: Path, record: dict[str, Any], facts: Facts) -> Iterator[Check]:
+    text = dict.fromkeys(("place", "group", "hub", "area", "previous_group", "year"), "str")
+    groups, consortia = (
+        pd.read_csv(folder / f"{name}.csv", dtype=text, keep_default_na=False, na_values=[""])
+        for name in ("groups", "consortia")
+    )
+    of, may_hub = _grouped(folder, record, facts, groups)
+    yield from guarded("every place is placed", lambda: [_placed(facts, groups)])
+    yield from guarded("consortia add up", lambda: [_sums(of, consortia)])
+    yield from guarded("rules", lambda: [_rules(of, record)])
+    yield from guarded("objectives", lambda: _objectives(of, record))
+    yield from guarded("bounds", lambda: _bounds(of, may_hub, record))
+
+
+def _grouped(
+    folder: Path, record: dict[str, Any], facts: Facts, groups: pd.DataFrame
+) -> tuple[Grouped, np.ndarray[Any, np.dtype[np.bool_]]]:
+    scenario = facts.loaded.scenario
+    said, model = scenario.grouping or Grouping(), load_model(scenario.model[-1])
+    before = None
+    if (folder / "allocations.csv").is_file():
+        before = pd.read_csv(folder / "allocations.csv", dtype={"place": "str", "year": "str"})
+    budget, spend = money_of(facts, before, said)
+    instance = instance_of(facts, model, said, budget, spend)
+    waived = tuple(Exemption(one["rule"], one["code"]) for one in record["exemptions"])
+    instance = with_exemptions(instance, waived)
+    hub_at = groups.set_index("place")["hub"].reindex(list(instance.places)).map(instance.index)
+    of = grouped_of(facts, instance, np.asarray(hub_at, dtype=np.int64))
+    return of, instance.may_hub
+
+
+def _placed(facts: Facts, groups: pd.DataFrame) -> Check:
+    lost = sorted(set(facts.situation.places) ^ set(groups["place"]))
+    twice = groups["place"][groups["place"].duplicated()].tolist()
+    return compared(
+        "every place is placed", [f"{code} is missing, strange or twice" for code in [*lost, *twice]], "once"
+    )
+
+
+def _sums(of: Grouped, consortia: pd.DataFrame) -> Check:
+    money = {"budget_gbp": of.budget, "spend_gbp": of.spend}
+    codes = np.array(list(of.places), dtype=object)[of.hub]
+    wrong = []
+    for name, values in money.items():
+        sums = pd.Series(np.rint(values * 1e6).astype(np.int64)).groupby(codes).sum()
+        found = consortia.set_index("group")[name]
+        wrong += [
+            f"{name} of {code} is {found.get(code)}, members have {value}"
+            for code, value in sums.items()
+            if found.get(code) != value
+        ]
+    balance = consortia["budget_gbp"] - consortia["spend_gbp"]
+    if (
+        not (consortia["balance_gbp"] == balance).all()
+        or not (consortia["deficit_gbp"] == (-balance).clip(lower=0)).all()
+    ):
+        wrong.append("balance or deficit does not follow from budget and spend")
+    return compared("consortia add up", wrong, f"{len(consortia)} consortia, to the pound")
+
+
+def _rules(of: Grouped, record: dict[str, Any]) -> Check:
+    found = [str(one) for one in broken_rules(of)]
+    if record["status"] == "evaluated":
+        said = [f"{one['rule']} at {one['at']}: {one['words']}" for one in record["broken"]]
+        wrong = sorted(set(found) ^ set(said))
+        return compared("rules", wrong, f"the given grouping breaks {len(said)} rules, as it says")
+    return compared("rules", found, f"{len(of.settings)} rules hold, with {len(record['exemptions'])} named exemptions")
+
+
+def _objectives(of: Grouped, record: dict[str, Any]) -> Iterator[Check]:
+    now = objectives(of)
+    for stage in record["objectives"]:
+        missed = abs(now[stage["name"]] - stage["final_value"])
+        wrong = [f"recomputed {now[stage['name']]:.9g}"] if missed > max(SLIP, 1e-9 * abs(stage["final_value"])) else []
+        if stage["bound"] is not None and stage["bound"] > stage["value"] + SLIP:
+            wrong.append(f"bound {stage['bound']} above the value")
+        yield compared(f"objective {stage['name']}", wrong, f"{stage['final_value']:.9g} {stage['unit']}")
+
+
+def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: dict[str, Any]) -> Iterator[Check]:
+    """Bounds A and B recomputed; a bound of the solver alone is told, not re-proved."""
+    for one in record["bounds"]:
+        if one["name"] == "A":
+            net = pd.Series(of.spend - of.budget).groupby(np.array(list(of.area), dtype=object)).sum()
+            value = float(net.clip(lower=0).sum())
+        else:
+            chosen = np.isin(np.array(list(of.places)), one.get("overspenders", []))
+            value = cut_bound(replace(of), chosen, reachable_hubs(of, may_hub))
+        wrong = [] if value >= one["value"] - SLIP else [f"recomputed {value:.9g}, run.json says {one['value']:.9g}"]
+        yield compared(f"bound {one['name']}", wrong, f"GBP {value:,.6f}m, re-proved without the solver")
+    for stage in record["objectives"]:
+        if stage["by"] == "highs":
+            yield Check(f"bound of {stage['name']}", True, "the solver's own branch and bound: not re-proved here")
