@@ -289,11 +289,9 @@ class Grouping(Sourced):
     """How places are grouped into consortia that share a budget."""
 
     hubs: Literal["declared", "optional", "free"] | None = None
-    """`declared`: every place with 1 in the hub column is a hub; `optional`: it may be one; `free`: any place may be
-    one. Without it, `declared` where a hub column is named, else `free`."""
+    """Places with 1 in the hub column are hubs, may be hubs, or any may; `declared` where such a column is named."""
     budget: Literal["allocation", "target", "baseline"] | None = None
-    """What is pooled: the allocation of the model before, each place's target, or its baseline.
-    Without it, `allocation` where a model stands before, else `target`."""
+    """What is pooled; `allocation` (of the model before) where a model stands before, else `target`."""
     table: str | None = None
     """A grouping to be evaluated rather than sought: a table with a row a place."""
     key: str | None = None
@@ -312,8 +310,7 @@ class Grouping(Sourced):
     consortia: int | None = Field(default=None, ge=1)
     """How many consortia the search starts from when hubs are free."""
     exempt: Literal["least", "none"] = "least"
-    """Where rules cannot hold for every place: `least` waives the rule for as few places and consortia as possible,
-    proves that fewer do not suffice and names each; `none` stops with the names (exit code 3)."""
+    """Where rules cannot hold: waive them for the fewest places and consortia, named; or stop (`none`, exit 3)."""
     travel_gap: Rate | None = None
     """The proof asked of the travel stage; without it, `solver.gap`."""
     seed: int = 1

@@ -92,7 +92,6 @@ check_rounds
 check_plan check_rules
 check_bound
 check_stress check_rolling
-check_stress
 check_consortia
 diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures
 diagnose check
