@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -34,6 +34,7 @@ Set = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="Where run folders go.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")]
 ScenarioFile = Annotated[Path | None, typer.Option("--scenario", help="Where the scenario file is now.")]
+Format = Literal["csv", "parquet"]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no log.")]
 
 
@@ -44,6 +45,7 @@ def run(
     set_: Set = None,
     out: Out = Path("runs"),
     no_report: Annotated[bool, typer.Option("--no-report", help="Leave out report.html and report.xlsx.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="`parquet` writes a typed twin of every table.")] = "csv",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -52,10 +54,10 @@ def run(
         from allocopt.scenario import load
 
         loaded = load(scenario, set=set_ or [])
-        from allocopt.report.writers import reports
+        from allocopt.report.writers import reports, twins
         from allocopt.runs import run_loaded
 
-        also = () if no_report else (reports,)
+        also = [*([] if no_report else [reports]), *([twins] if format_ == "parquet" else [])]
         with progress(quiet=quiet or as_json) as tell:
             found = run_loaded(loaded, out=out, tell=tell, also=also)
         if as_json:

@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 PIPE_WIDTH = 120
+FIGURE = 24
+"""Characters: what is longer is words."""
 
 
 def console() -> Console:
@@ -49,7 +51,7 @@ class _Trimmed(TextIOBase):
 
 
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> Table:
-    """A plain table: the first `left` columns to the left, the others (figures) to the right."""
+    """A plain table: the first `left` columns and columns of words to the left, columns of figures to the right."""
     made = Table(
         title=f"\n{title}" if title else None,
         title_justify="left",
@@ -58,8 +60,15 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *,
         pad_edge=False,
         show_edge=False,
     )
+    cells = [tuple(row) for row in rows]
     for number, heading in enumerate(headings):
-        made.add_column(heading, justify="left" if number < left else "right", overflow="fold")
-    for row in rows:
+        words = number < left or not all(_figure(row[number]) for row in cells)
+        made.add_column(heading, justify="left" if words else "right", overflow="fold")
+    for row in cells:
         made.add_row(*row)
     return made
+
+
+def _figure(cell: str) -> bool:
+    """Whether a cell is a figure, a dash or nothing; a sentence that begins with one is not."""
+    return not cell or (cell[0] in "-+–£.0123456789" and len(cell) < FIGURE)

@@ -33,6 +33,12 @@ def reports(found: Run, folder: Path) -> None:
         (folder / "report.xlsx").write_bytes(write_workbook(found))
 
 
+def twins(found: Run, folder: Path) -> None:
+    """Write a Parquet twin of every table of a run into `folder`."""
+    for name, table in found.tables.items():
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+
+
 def compare_reports(runs: Sequence[Run], path: Path) -> None:
     """Write the comparison of two or more runs to `path`. Raises InputFault when they cannot be compared."""
     shown = [material(one.record, one.tables, one.folder) for one in runs]
