@@ -17,9 +17,17 @@ from allocopt.model import Rule
 
 
 def single_changes(parts: Parts, conflicts: Sequence[Sequence[str]], *, settled: bool) -> Iterator[Cure]:
-    """Numbers of rules first, in the order of the model, then rules to switch off, then the pot."""
+    """Numbers of rules first, in the order of the model, then rules to switch off, then the pot.
+
+    Of a large programme the numbers inside a larger value (a taper's distances) are tried only where no other number of
+    a rule is a cure: the rows are not affine in them, so they take many trials.
+    """
     common = [rule.name for rule in parts.named if all(rule.name in one for one in conflicts) or not settled]
-    found = {lever.key: cure for lever in parts.levers(common) if (cure := _cure(parts, lever)) is not None}
+    levers = [lever for lever in parts.levers(common) if not lever.inner]
+    found = {lever.key: cure for lever in levers if (cure := _cure(parts, lever)) is not None}
+    if not parts.large or not any(key.startswith("rules.") for key in found):
+        inner = [lever for lever in parts.levers(common) if lever.inner]
+        found |= {lever.key: cure for lever in inner if (cure := _cure(parts, lever)) is not None}
     yield from (cure for key, cure in found.items() if not key.startswith(POT))
     for rule in parts.named:
         if rule.name not in common or any(key.startswith(f"rules.{rule.name}.") for key in found):

@@ -23,6 +23,8 @@ from allocopt.units import MONEY
 Writer = Callable[[Facts, Model, Mapping[str, RuleSetting]], Compiled]
 """Compiles the rules of a model that always hold and those that are set, without objectives."""
 
+LARGE = 10_000
+"""Places times years."""
 PATIENCE = 30.0
 """Seconds that one question may take."""
 
@@ -56,6 +58,11 @@ class Parts:
     def named(self) -> tuple[Rule, ...]:
         """The other rules that are on, in the order of the model."""
         return tuple(rule for rule in self.model.rules if not rule.hard and rule.name in self.settings)
+
+    @property
+    def large(self) -> bool:
+        """Whether one question takes about a second: a path over years of thousands of places."""
+        return len(self.facts.situation.places) * len(self.facts.situation.years) > LARGE
 
     def part(self, rule: Rule, setting: RuleSetting | None = None) -> Compiled | None:
         """The programme of one rule alone; None when its numbers contradict themselves."""

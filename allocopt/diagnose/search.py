@@ -15,10 +15,10 @@ from allocopt.errors import Stopped
 from allocopt.solve.cases import Unmet, possible, settled_at, unmet
 from allocopt.solve.compiled import Compiled
 
-LEAPS = 12
-"""Refutations in a row before the interval is narrowed instead."""
-HALVE_EVERY = 4
-"""Every fourth trial halves the interval, so that poor guesses cannot creep."""
+BESIDE = 100
+"""Steps to the programme beside, which says how the rows change with the number."""
+LEAPS = 2
+"""Refutations in a row before steps are doubled instead: where coefficients change, each says little."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,14 @@ class Trials:
 
     def least_possible(self, number: int, far: int) -> int | None:
         """The step before which, by the prices that refute step `number`, nothing works; None when they say nothing."""
-        near, other, missed = self.at(number), self.at(far), self._missed(number)
-        if near is None or other is None or missed is None:
+        beside = min(number + BESIDE, far)
+        near, other, missed = self.at(number), self.at(beside), self._missed(number)
+        if near is None or other is None or missed is None or beside == number:
             return None
-        way = settled_at(near, other, missed.prices)
+        way = settled_at(near, other, missed.prices, most=(far - number) / (beside - number))
         if way is None:
             return None
-        start, end = self.lever.at(number), self.lever.at(far)
+        start, end = self.lever.at(number), self.lever.at(beside)
         return self.lever.beyond(start + way * (end - start))
 
 
@@ -94,13 +95,13 @@ def smallest(trials: Trials) -> Found | None:
     """
     low, high = _by_prices(trials)
     if high is None:
-        high = _farthest(trials)
+        low, high = _doubling(trials, low)
     if high is None:
         return None
-    turn = 0
+    first = True
     while high - low > 1:
-        turn += 1
-        guess = trials.least_possible(low, high) if turn % HALVE_EVERY else None
+        guess = trials.least_possible(low, high) if first else None
+        first = False
         middle = (low + high) // 2 if guess is None else min(max(guess, low + 1), high - 1)
         low, high = (low, middle) if trials.works(middle) else (middle, high)
     return Found(high, least=low == 0 or trials.works(low) is False)
@@ -119,10 +120,15 @@ def _by_prices(trials: Trials) -> tuple[int, int | None]:
     return low, None
 
 
-def _farthest(trials: Trials) -> int | None:
-    """The farthest step, if it works."""
-    high = _accepted(trials)
-    return high if high and trials.works(high) else None
+def _doubling(trials: Trials, low: int) -> tuple[int, int | None]:
+    """A step that fails and one that works, at most twice as far; none where the farthest step fails."""
+    far = _accepted(trials)
+    if not far or not trials.works(far):
+        return low, None
+    high = low + 1
+    while high < far and not trials.works(high):
+        low, high = high, 2 * high
+    return low, min(high, far)
 
 
 def _accepted(trials: Trials) -> int:

@@ -163,10 +163,10 @@ def possible(compiled: Compiled, *, time_limit: float) -> bool | None:
     return True
 
 
-def settled_at(near: Compiled, far: Compiled, prices: Array) -> float | None:
+def settled_at(near: Compiled, far: Compiled, prices: Array, *, most: float = 1.0) -> float | None:
     """How far from `near` (0) to `far` (1) a programme must go before `prices` prove nothing.
 
-    None when they prove nothing at `near`, or still refute `far`, or the two programmes have other rows.
+    None when they prove nothing at `near`, or still refute `most` times the way, or the two have other rows.
 
     Between the two every number is taken on the straight line, so this is exact where the rows are affine in the
     number that changes, and a guess elsewhere.
@@ -185,11 +185,17 @@ def settled_at(near: Compiled, far: Compiled, prices: Array) -> float | None:
         bounds = between(one.column_lower, other.column_lower), between(one.column_upper, other.column_upper)
         return rows + _least(between(slope, other_slope), *bounds)
 
-    return _root(missing) if missing(1.0) <= A_POUND < missing(0.0) else None
+    if missing(0.0) <= A_POUND:
+        return None
+    low, high = 0.0, min(1.0, most)
+    while missing(high) > A_POUND:
+        if high >= most:
+            return None
+        low, high = high, min(2 * high, most)
+    return _root(missing, low, high)
 
 
-def _root(missing: Callable[[float], float]) -> float:
-    low, high = 0.0, 1.0
+def _root(missing: Callable[[float], float], low: float, high: float) -> float:
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if missing(middle) > 0 else (low, middle)
