@@ -89,7 +89,8 @@ def make_consortia(facts: Facts, *, tell: Callable[[str], None] = lambda step: N
     task = _task(scenario, model, instance, said, tell)
     given = given_grouping(facts, said)
     solution = solve_grouping(task) if given is None else evaluated(task, given_hubs(instance, given))
-    broken = tuple(broken_rules(grouped_of(facts, solution.instance, solution.hub)))
+    of = grouped_of(facts, solution.instance, solution.hub)
+    broken = tuple(broken_rules(of if given is None else replace(of, declared=None)))
     if given is None:
         _refuse_wrong(facts, solution, broken)
     groups, consortia = tables_of(facts, solution, budget, spend)

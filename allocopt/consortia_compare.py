@@ -56,11 +56,11 @@ def _present(found: Consortia, said: Grouping) -> Iterator[dict[str, Any]]:
 
 
 def _nearest(found: Consortia, _said: Grouping) -> Iterator[dict[str, Any]]:
-    """Every place with the nearest hub that it may join (of the plan's hubs, where hubs were chosen)."""
+    """Every place with the nearest declared hub that it may join (of the plan's hubs, where hubs were chosen)."""
     instance = found.solution.instance
     pairs = possible_pairs(instance)
     used = np.zeros(len(instance), dtype=bool)
-    used[found.solution.hub] = True
+    used[instance.hubs if instance.declared else found.solution.hub] = True
     pairs = pairs.take(used[pairs.hub])
     order = np.lexsort((pairs.hub, pairs.km, pairs.place))
     places, first = np.unique(pairs.place[order], return_index=True)
