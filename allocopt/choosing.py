@@ -206,6 +206,8 @@ def _variant(of: Field, said: Choice, one: Variant, name: str, tell: Tell) -> tu
     tell(f"free choice with {name}")
     admit = one.admit or said.admit
     changed = field_of(with_rules(of.instance, one), of.model, share=of.share, in_order=admit == "in_order")
+    if one.tolerance is not None:
+        said = said.model_copy(update={"tolerance": one.tolerance})
     return chosen(changed, said, admit, tell=lambda step: tell(f"{name}: {step}"))
 
 

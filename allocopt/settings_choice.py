@@ -36,8 +36,13 @@ class Variant(Sourced):
     surplus_concentration: Rate | None = None
     """Coalitions that hold at most this share of the surplus within their reach."""
     reach: Kilometres | None = None
+    """As rules.reach.max."""
     least_people: float | None = None
+    """As rules.population_window.min."""
     most_people: float | None = None
+    """As rules.population_window.max."""
+    tolerance: Money | None = None
+    """As `choice.tolerance`: rules on balances and mixes are proven less closely in reasonable time."""
 
 
 class Choice(Sourced):

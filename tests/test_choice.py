@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from choice_cases import core, largest_gain, lawful, least_total, plain, random_field
 
+import allocopt
 from allocopt.choice.admit import admit_left_out
 from allocopt.choice.field import field_of, level_of
 from allocopt.choice.keep import broken_core, common_share, core_payments, least_payments, retained_share
@@ -16,6 +17,7 @@ from allocopt.choice.partition import free_choice
 from allocopt.choice.programme import BestCoalition
 from allocopt.choice.shunning import Grouped, score, shunning
 from allocopt.choice.stability import Terms, stability
+from allocopt.errors import InputFault
 from allocopt.grouping.instance import on_sphere
 from allocopt.model import load_model
 
@@ -220,3 +222,70 @@ def test_the_same_seed_gives_the_same_score_and_those_in_none_are_left_aside():
     one, other = (shunning(Grouped(rate, people, position, group), permutations=50, seed=9) for _ in range(2))
     assert (one.score, one.expected, one.p_value) == (other.score, other.expected, other.p_value)
     assert (one.contribution[:3] == 0).all()
+
+
+def test_a_run_of_free_choice_states_its_price_and_adds_up(tmp_path):
+    """The six of the first case, from a scenario: the best three groups of 20,000, unpooled against pooled."""
+    run = allocopt.run(written(tmp_path), out=tmp_path / "runs")
+    price = run.tables["price"].set_index("plan")
+    assert run.record["status"] == "optimal"
+    assert run.record["judged"][0]["stable"]
+    assert price.loc["unpooled", "gross_deficit_gbp"] == 9_000_000  # 5 + 4
+    assert price.loc["free_choice", "gross_deficit_gbp"] == 9_000_000  # the two that overspend are together
+    assert price.loc["bound_across_areas", "gross_deficit_gbp"] == 0  # 12 of surplus meets 9 of overspend
+    assert price.loc["free_choice", "captured_pct"] == 0.0
+    groups = run.tables["groups"].groupby("group")["place"].apply(" ".join).tolist()
+    assert sorted(groups) == ["A D", "B E", "C F"]
+    assert run.tables["consortia"]["balance_gbp"].sum() == 3_000_000
+    mixed = run.tables["blocking"].query("plan == 'now'").iloc[0]
+    assert (mixed["members"], mixed["gain_per_head_gbp"]) == ("A D", 500.0)  # 550 a head against 50
+    assert run.record["keeps_together"]["payments"]["proven_least"]
+    assert run.record["keeps_together"]["core_charges"]["total_gbp"] == 0
+    assert not run.record["modelled_spend"]
+
+
+def test_the_same_scenario_gives_the_same_bytes(tmp_path):
+    one, other = (allocopt.run(written(tmp_path), out=tmp_path / name) for name in ("one", "other"))
+    for name in ("run.json", "groups.csv", "price.csv", "blocking.csv", "choice.csv", "shunning.csv", "payments.csv"):
+        assert (one.folder / name).read_bytes() == (other.folder / name).read_bytes()
+
+
+def test_a_plan_that_is_not_there_is_told_with_its_cure(tmp_path):
+    with pytest.raises(InputFault, match="no column 'pcn'") as told:
+        allocopt.run(written(tmp_path), set=["choice.judge=[pcn]"], out=None)
+    assert "there is no plan 'now' to keep together" in str(told.value)
+
+
+PLACES = """code,people,budget,spend,need,now,north,east
+A,10000,10,4,10,x,52.00,0.00
+B,10000,10,15,10,x,52.01,0.00
+C,10000,10,9,10,y,52.00,0.01
+D,10000,10,5,10,z,52.01,0.01
+E,10000,10,14,10,z,52.02,0.00
+F,10000,10,10,10,y,52.02,0.01
+"""
+SCENARIO = """format: 1
+name: Six practices
+model: free_choice
+years: [2019-20]
+pot: {value: £60m}
+inputs:
+  places:
+    table: places.csv
+    key: code
+    columns: {population: people, latitude: north, longitude: east}
+  baseline: {table: places.csv, key: code, column: budget, unit: £m}
+  spend: {table: places.csv, key: code, column: spend, unit: £m, modelled: false}
+formula: {need: {share: 100%, need: need}}
+rules: {population_window: {min: 20000, max: 20000}}
+objectives: [balance_per_head]
+grouping: {budget: baseline}
+choice: {judge: [now], keep: now, permutations: 50}
+report: {group_by: []}
+"""
+
+
+def written(folder):
+    (folder / "places.csv").write_text(PLACES, encoding="utf-8")
+    (folder / "six.yaml").write_text(SCENARIO, encoding="utf-8")
+    return folder / "six.yaml"

@@ -20,6 +20,7 @@ ROW_NODES = 2_000
 """The same where further rules hold: their relaxation is weaker and more nodes seldom help."""
 _DOUBLINGS = 20
 """A price that still helps after so many doublings belongs to rows that cannot hold."""
+_SECTIONS = 18
 _GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -132,11 +133,16 @@ def _improve(hub: int, here: Local, rate: float, quick: float, *, epsilon: float
 
 
 def priced(here: Local, true: Array) -> tuple[Array, float]:
-    """Scores that bound `true` where the rows hold: true - u rows, and the constant - u first, for good prices u."""
+    """Scores that bound `true` where the rows hold: true - u rows, and the constant - u first, for good prices u.
+
+    Rows that the relaxation meets by itself have no price.
+    """
     prices = np.zeros(len(here.rows))
     if len(prices):
-        for _ in range(2):
-            for row in range(len(prices)):
+        _, part = kernels.relaxed(true, here.people, here.least, here.most)
+        broken = np.flatnonzero(here.rows @ part + here.first > 0)
+        for _ in range(min(2, len(broken))):
+            for row in broken.tolist():
                 prices[row] = _price(here, true, prices, row)
     return np.asarray(true - prices @ here.rows), float(-prices @ here.first)
 
@@ -156,7 +162,7 @@ def _price(here: Local, true: Array, prices: Array, row: int) -> float:
             break
         high *= 2
     low, high = 0.0, 2 * high
-    for _ in range(30):
+    for _ in range(_SECTIONS):
         one, other = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
         if height(one) <= height(other):
             high = other
