@@ -11,6 +11,7 @@ from pathlib import Path
 
 from allocopt.errors import InputFault, Problem
 from allocopt.problem import paused_collector
+from allocopt.report.cases import batch_page, is_batch
 from allocopt.report.material import material
 from allocopt.report.page import write_page
 from allocopt.report.versus import comparison
@@ -46,10 +47,12 @@ def compare_reports(runs: Sequence[Run], path: Path) -> None:
 
 
 def write_reports(folders: Sequence[Path], out: Path | None) -> list[Path]:
-    """The report of one run folder, or the comparison of several; returns what was written, in `out` or beside the run.
+    """The report of one run or batch folder, or the comparison of several runs; returns what was written, and where.
 
     A comparison without `out` goes to the working folder. Raises InputFault for a folder that is no run.
     """
+    if len(folders) == 1 and is_batch(folders[0]):
+        return [_write_batch(folders[0], out or folders[0])]
     runs = [read_run(folder) for folder in folders]
     home = out or (folders[0] if len(runs) == 1 else Path())
     try:
@@ -62,3 +65,14 @@ def write_reports(folders: Sequence[Path], out: Path | None) -> list[Path]:
         said = f"cannot write in {home}: {failure.strerror or failure}"
         raise InputFault(said, (Problem(said, "name a folder that you may write to: --out DIR", "--out"),)) from failure
     return [home / name for name in FILES]
+
+
+def _write_batch(folder: Path, home: Path) -> Path:
+    text, path = batch_page(folder), home / FILES[0]
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as failure:
+        said = f"cannot write in {home}: {failure.strerror or failure}"
+        raise InputFault(said, (Problem(said, "name a folder that you may write to: --out DIR", "--out"),)) from failure
+    return path
