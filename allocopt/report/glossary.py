@@ -1,8 +1,10 @@
-"""The columns of a run's tables in words: one list for the workbook's notes and for the manual. Imports nothing."""
+"""The columns of a run's tables in words: one list for the workbook's notes and for the manual. Imports `ledger`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from allocopt.ledger import COLUMNS as LEDGER
 
 COLUMNS: Mapping[str, str] = {
     "place": "Code of the place.",
@@ -22,6 +24,7 @@ COLUMNS: Mapping[str, str] = {
     "opening_dft_pct": "Last year's money against this year's target shares of that money; negative is under target.",
     "closing_dft_pct": "Allocation against this year's target; negative is under target.",
     "spend_gbp": "Expected spend.",
+    "carried_forward_gbp": "Deficit of the year before that is the first call on this year's allocation.",
     "deficit_gbp": "Spend above allocation (in a consortium: above its budget), else 0.",
     "surplus_gbp": "Allocation above spend, else 0.",
     "deficit_underfunding_gbp": "The part of the deficit that is target less allocation.",
@@ -55,28 +58,7 @@ SPENDING = frozenset(
 """Columns that rest on spend, which is marked where it is modelled."""
 
 TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "allocations.csv": (
-        "one row a place and year",
-        (
-            "place",
-            "name",
-            "year",
-            "population",
-            "baseline_gbp",
-            "target_gbp",
-            "allocation_gbp",
-            "spend_gbp",
-            "change_gbp",
-            "growth_pct",
-            "opening_dft_pct",
-            "closing_dft_pct",
-            "deficit_gbp",
-            "surplus_gbp",
-            "deficit_underfunding_gbp",
-            "deficit_above_need_gbp",
-            "uniform_gbp",
-        ),
-    ),
+    "allocations.csv": ("one row a place and year", LEDGER),
     "groups.csv": (
         "one row a place",
         ("place", "group", "hub", "area", "previous_group", "moved", "distance_km"),
