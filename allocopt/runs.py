@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from allocopt.assurance import assurance
 from allocopt.attributes import attributes, groupings, places_table
 from allocopt.certificates import write_certificate
 from allocopt.consortia import Consortia, is_grouping, make_consortia
@@ -263,6 +264,7 @@ def write_run(found: Run, out: Path, clock: Clock, *, also: Sequence[Writer] = (
 def write_files(found: Run, folder: Path) -> None:
     """Write run.json, the tables and the certificate into a folder: the same bytes for the same input."""
     write_json(folder / "run.json", found.record)
+    (folder / "assurance.md").write_text(assurance(found.record), encoding="utf-8")
     for name, frame in found.tables.items():
         frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.15g")
     if isinstance(found.plan, Plan):

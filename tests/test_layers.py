@@ -110,6 +110,7 @@ stress.tables
 frontier
 calibrate
 folders
+assurance
 runs
 exchange.*
 report.console

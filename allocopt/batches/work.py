@@ -122,8 +122,9 @@ def run_files(found: Run, loaded: Loaded, tables: Sequence[str]) -> dict[str, by
         if ALL in tables:
             where = whereabouts(loaded, folder)
             write_json(folder / "timing.json", {key: one for key, one in where.items() if key != "scenario"})
-        elif "certificate" not in tables:
-            (folder / "certificate.npz").unlink(missing_ok=True)
+        for name in ("certificate.npz", "assurance.md") if ALL not in tables else ():
+            if name.partition(".")[0] not in tables:
+                (folder / name).unlink(missing_ok=True)
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
     return files | {f"{name}.parquet": parquet_bytes(frame) for name, frame in wanted.items()}
 
