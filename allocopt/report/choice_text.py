@@ -87,10 +87,15 @@ def _leavers(out: Console, found: Run, plan: str) -> None:
             str(one["area"]),
             f"{one['places']:,}",
             f"{one['population']:,.0f}",
-            f"£{one['gain_per_head_gbp']:,.2f}",
-            say_money(one["total_gain_gbp"] / 1e6),
+            _gain(one["gain_per_head_gbp"]),
+            say_money(one["total_gain_gbp"] / 1e6) if one["total_gain_gbp"] else "",
         )
         for one in frame.to_dict("records")
     ]
     headings = ["gains most", "area", "practices", "people", "gain a head, at least", "gain in all"]
     out.print(table(f"Who would leave {plan} first", headings, rows, left=2))
+
+
+def _gain(value: float) -> str:
+    """At least so much for each member; a coalition of places that are in no consortium gains without measure."""
+    return "all are in none" if value != value else f"£{value:,.2f}"  # noqa: PLR0124 - not a number
