@@ -98,12 +98,19 @@ def hand_out(tasks: Iterable[Task], make: Make, workers: int) -> Iterator[Done]:
                     if isinstance(failure, BrokenProcessPool):
                         lost += [one for other in running.values() for one in _alone(other)]
                         running.clear()
-                        executor.shutdown(wait=False, cancel_futures=True)
+                        _shut(executor, running)
                         executor = make()
                         break
             waiting.extend(lost)
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        _shut(executor, running)
+
+
+def _shut(executor: Executor, running: Iterable[Future[list[Done]]]) -> None:
+    """Nothing more is started; Dask's executor knows no other way to say so than to cancel each task."""
+    for future in running:
+        future.cancel()
+    executor.shutdown(wait=True)
 
 
 def _next(waiting: deque[Task], source: Iterator[Task], room: int) -> Iterator[Task]:
