@@ -140,7 +140,12 @@ def most_even(facts: Facts, compiled: Compiled, stages: tuple[Stage, ...]) -> Ev
     if facts.loaded.scenario.solver.ties != "even" or unproven or len(situation.years) > 1:
         return None
     reference = situation.baseline * (situation.pot[0] / situation.baseline.sum())
-    return evened(compiled, capped(compiled, stages), reference=reference, weight=1 / situation.baseline)
+    for keep_last in (True, False):
+        current = capped(compiled, stages, keep_last=keep_last)
+        found = evened(compiled, current, reference=reference, weight=1 / situation.baseline)
+        if found is not None:
+            return found
+    return None
 
 
 def allocation_of(compiled: Compiled, situation: Situation, values: Array) -> Array:

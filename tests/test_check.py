@@ -46,6 +46,7 @@ rules:
   growth_ceiling: {rate: 30%}
   no_further_under_target: {}
 objectives: [gross_deficit, shortfall_below_target, movement]
+solver: {ties: as_solved}
 report: {group_by: [area]}
 """
 MODELLED = """

@@ -22,6 +22,8 @@ from allocopt.solve.leximin import Levels, at_worst, continue_down, held
 from allocopt.solve.method import Method
 
 TINY = 1e-6
+KEPT = 1e-6
+"""Of a value: the accuracy of the proof that is asked for, and a pound at least."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,15 @@ def lexicographic(
     return values, at_plan(compiled, stages, values)
 
 
-def capped(compiled: Compiled, stages: Sequence[Stage]) -> Compiled:
-    """The programme with the caps of all its stages as further rows, in their order."""
+def capped(compiled: Compiled, stages: Sequence[Stage], *, keep_last: bool) -> Compiled:
+    """The programme with the caps of all its stages as further rows, in their order.
+
+    With `keep_last` the last stage keeps all that it reached (to a millionth): no stage after it needs the slack.
+    """
     for number, stage in enumerate(stages):
-        most = compiled.sense[number] * stage.cap - compiled.offsets[number]
+        last, sense = keep_last and number == len(stages) - 1, compiled.sense[number]
+        kept = sense * stage.value + KEPT * max(1.0, abs(stage.value)) if last else sense * stage.cap
+        most = kept - compiled.offsets[number]
         compiled = compiled.with_row(f"cap_{stage.name}", compiled.costs[number], lower=-np.inf, upper=float(most))
     return compiled
 

@@ -29,7 +29,7 @@ def most_even(given: Situation, order: list[str] = ORDER) -> tuple[Evened, Compi
     compiled = compile_problem(problem)
     objectives = [model.objective(name) for name in order]
     _, stages = lexicographic(compiled, objectives, solver=Solver(), pot=float(given.pot[0]))
-    current = capped(compiled, stages)
+    current = capped(compiled, stages, keep_last=False)
     reference, weight = reference_and_weight(given)
     found = evened(compiled, current, reference=reference, weight=weight)
     assert found is not None
