@@ -64,7 +64,7 @@ def _client(address: str) -> Any:
         said = "a cluster needs Dask's scheduler, which is not installed"
         raise InputFault(said, (Problem(said, "pip install 'allocopt[cluster]'", "--cluster"),)) from missing
     try:
-        return Client(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
+        return Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as failure:
         said = f"no cluster answers at {address}: {failure}"
         cure = "start one with `dask scheduler` and `dask worker ADDRESS`, and give its address"
