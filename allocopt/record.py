@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt import __version__
-from allocopt.cliffs import cliffs, neighbours
+from allocopt.cliffs import Cliff, cliffs, neighbours
 from allocopt.ledger import SPEND_COLUMNS
 from allocopt.model import Rule
 from allocopt.pathway import band_headline
@@ -57,6 +57,7 @@ def canonical(data: Any) -> str:
 def record(plan: Plan, *, with_prices: bool = True) -> dict[str, Any]:
     """The whole of run.json for a plan, as plain JSON data; each price of a rule costs a solve of its own."""
     facts, priced = plan.facts, prices(plan) if with_prices else {}
+    jumps = cliffs(facts)
     return {
         "format": 1,
         "name": facts.loaded.scenario.name,
@@ -71,11 +72,11 @@ def record(plan: Plan, *, with_prices: bool = True) -> dict[str, Any]:
         "objectives": _stage_records(plan),
         "headline": headline(plan.table) | band_headline(plan.table, facts.loaded.scenario.report.band),
         "rules": [_rule_record(plan, rule, priced.get(rule.name)) for rule in plan.programme.rules.values()],
-        "cliffs": [one.as_dict() for one in cliffs(facts)],
+        "cliffs": [one.as_dict() for one in jumps],
         "neighbours": neighbours(facts, plan.allocation),
         "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
         "versions": versions(),
-        "warnings": [*warnings_of(facts), *ties_warning(plan)],
+        "warnings": [*warnings_of(facts, jumps), *ties_warning(plan)],
         "ties": ties_record(plan),
         "modelled_spend": facts.spend.modelled if facts.spend else False,
         "seed": facts.spend.seed if facts.spend else None,
@@ -111,14 +112,17 @@ def facts_record(facts: Facts) -> dict[str, Any]:
     }
 
 
-def warnings_of(facts: Facts) -> list[str]:
-    """What the reader must know: the loader's warnings, the choices applied to the data, and modelled spend."""
+def warnings_of(facts: Facts, jumps: Sequence[Cliff] | None = None) -> list[str]:
+    """What the reader must know: the loader's warnings, the choices applied to the data, modelled spend and cliffs.
+
+    `jumps` are the cliffs when they have been looked for already.
+    """
     said = [*facts.loaded.warnings, *facts.inputs.notes]
     words = path_words(facts.loaded.scenario)
     said += [] if words is None else [words]
     if facts.spend and facts.spend.modelled:
         said.append(f"{facts.spend.words}: every deficit and surplus here is made from it")
-    return [*said, *(one.words for one in cliffs(facts))]
+    return [*said, *(one.words for one in (cliffs(facts) if jumps is None else jumps))]
 
 
 def _stage_records(plan: Plan) -> list[dict[str, Any]]:

@@ -89,18 +89,18 @@ class _Prices:
         self.width = int(count.max(initial=0))
         self.on_amount = self.rows[:, chains.column].toarray()
         self.on_kink = self.rows[:, kinks.column].toarray() * kinks.sign
-        self.at = np.full((len(chains.column), self.width + 1), -np.inf)
-        self.at[kinks.node, self.slot + 1] = kinks.at
+        self.at = np.full((self.width + 1, len(chains.column)), -np.inf)
+        self.at[self.slot + 1, kinks.node] = kinks.at
 
     def amounts(self, prices: Array) -> Array:
         """Every place's best amount at these prices: the lowest, over segments, of the higher of optimum and kink."""
         kinks = self.chains.kinks
         rise = kinks.size * np.maximum(0.0, prices @ self.on_kink)
         slope = np.zeros_like(self.at)
-        slope[kinks.node, self.slot + 1] = rise
-        slope[:, 0] = -np.bincount(kinks.node[kinks.falls], weights=rise[kinks.falls], minlength=len(self.at))
-        free = self.reference[:, None] - (prices @ self.on_amount)[:, None] / self.weight[:, None]
-        best = np.maximum(free - np.cumsum(slope, axis=1) / self.weight[:, None], self.at).min(axis=1)
+        slope[self.slot + 1, kinks.node] = rise
+        falls = np.bincount(kinks.node[kinks.falls], weights=rise[kinks.falls], minlength=len(self.reference))
+        slope[0] = prices @ self.on_amount - falls
+        best = np.maximum(self.reference - np.cumsum(slope, axis=0) / self.weight, self.at).min(axis=0)
         amounts: Array = np.clip(best, self.chains.low.value, self.chains.high.value)
         return amounts
 
