@@ -31,7 +31,8 @@ def pounds(value: float) -> str:
 
 def headline_rows(headline: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The headline as words and figures; figures without a known name follow under their own."""
-    rows = [(words, _figure(name, headline[name])) for name, words in HEADLINE_WORDS.items() if name in headline]
+    named = [(name, words) for name, words in HEADLINE_WORDS.items() if name in headline]
+    rows = [(_over_years(name, words, headline), _figure(name, headline[name])) for name, words in named]
     for moment, words in DFT_WORDS.items():
         ends = [headline.get(f"{moment}_dft_{end}_pct") for end in ("least", "most")]
         if None not in ends:
@@ -39,6 +40,12 @@ def headline_rows(headline: Mapping[str, Any]) -> list[tuple[str, str]]:
     known = {*HEADLINE_WORDS, "years", "baseline_gbp", "spend_gbp"}
     other = [name for name in headline if name not in known and "_dft_" not in name]
     return rows + [(_named(name), _figure(name, headline[name])) for name in other]
+
+
+def _over_years(name: str, words: str, headline: Mapping[str, Any]) -> str:
+    """Over several years places are counted once a year, and the words say so."""
+    counted = name.startswith("places_") and headline.get("years", 1) > 1
+    return f"{words}, counted each year" if counted else words
 
 
 def _named(name: str) -> str:
