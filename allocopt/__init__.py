@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from allocopt.batches import Batch, batch
-    from allocopt.check import verify
+    from allocopt.check.folder import verify
     from allocopt.comparison import Comparison, compare
     from allocopt.runs import Run, read_run, run
 
@@ -29,7 +29,7 @@ _HOMES = {
     "Run": "allocopt.runs",
     "read_run": "allocopt.runs",
     "run": "allocopt.runs",
-    "verify": "allocopt.check",
+    "verify": "allocopt.check.folder",
 }
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from allocopt.errors import Problem, TableFault
-from allocopt.money import share_within
+from allocopt.inputs.money import share_within
 from allocopt.risk import ENGLAND_PRACTICES, persistent_draw
 from allocopt.scenario import Loaded
 from allocopt.units import write_rate

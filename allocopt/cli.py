@@ -349,7 +349,7 @@ def verify(
 ) -> None:
     """Check a finished run or batch again from its folder and its inputs, without the solver."""
     with failures(as_json=as_json):
-        from allocopt.check import verify as verify_run
+        from allocopt.check.folder import verify as verify_run
         from allocopt.report.text import show_verdict
 
         with progress(quiet=quiet or as_json) as tell:

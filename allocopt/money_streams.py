@@ -20,7 +20,7 @@ from allocopt.formula import Targets
 from allocopt.inputs import Inputs
 from allocopt.ledger import Pounds, whole_pounds
 from allocopt.settings import Scenario
-from allocopt.settings_streams import Stream
+from allocopt.settings.streams import Stream
 from allocopt.units import say_money, to_million
 
 

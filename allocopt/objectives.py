@@ -2,7 +2,7 @@
 
 In every objective `m` is one year's view. `m.positive_part(name, {p: e_p}, most)` gives variables
 y_p >= max(0, e_p), where `most` bounds them from above so that every bound can be proved by weak duality.
-Imports `model` and `settings_stress` alone.
+Imports `model` and `settings.stress` alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from allocopt.model import objective
-from allocopt.settings_stress import Share, Spread, StrictShare
+from allocopt.settings.stress import Share, Spread, StrictShare
 
 
 @objective(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt.errors import Problem, TableFault
-from allocopt.tables import some
+from allocopt.inputs.tables import some
 
 _DIGITS = 9
 """A midpoint this close to a border (in decimals of a group) is on it: scaling all weights moves no place."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from allocopt.cells import Bounds, column, numbers
 from allocopt.errors import Problem
 from allocopt.inputs import InputFile
-from allocopt.reading import Reading
+from allocopt.inputs.cells import Bounds, column, numbers
+from allocopt.inputs.reading import Reading
+from allocopt.inputs.tables import Table
 from allocopt.scenario import Loaded
-from allocopt.settings_stress import Monitoring
-from allocopt.tables import Table
+from allocopt.settings.stress import Monitoring
 from allocopt.units import to_million
 
 _ANY = Bounds(least=-np.inf)

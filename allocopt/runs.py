@@ -20,8 +20,8 @@ from allocopt.assurance import assurance
 from allocopt.attributes import attributes, groupings, places_table
 from allocopt.certificates import write_certificate
 from allocopt.consortia import Consortia, is_grouping, make_consortia
-from allocopt.consortia_compare import tables_of_run
-from allocopt.consortia_record import grouping_record
+from allocopt.consortia.compare import tables_of_run
+from allocopt.consortia.record import grouping_record
 from allocopt.diagnose import diagnose
 from allocopt.effects import check_groupings, effects_tables, summary, tidy, warnings
 from allocopt.errors import Infeasible, InputFault, Problem
@@ -177,7 +177,7 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
 
 def _choice_run(facts: Facts, tell: Tell) -> Run:
     """Free choice: who goes with whom, its price, the judgement of given groupings, what keeps a plan together."""
-    from allocopt.choosing_record import choice_made  # noqa: PLC0415 - its loops load numba
+    from allocopt.choosing.record import choice_made  # noqa: PLC0415 - its loops load numba
 
     made, said, tables = choice_made(facts, tell=tell)
     return Run(said, {**tables, "places": places_table(facts, made.money)}, None, made)

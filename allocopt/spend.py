@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from allocopt import streams
-from allocopt.columns import NOT_KNOWN
 from allocopt.errors import Problem, ScenarioFault, TableFault
 from allocopt.inputs import Inputs
+from allocopt.inputs.columns import NOT_KNOWN
+from allocopt.inputs.tables import some
 from allocopt.quantiles import weighted_groups
 from allocopt.risk import ENGLAND_PRACTICES, FIFTHS, Exposure, RiskModel, added, draw_parts, draws
 from allocopt.settings import Scenario, Spend
-from allocopt.tables import some
 from allocopt.units import write_rate
 
 if TYPE_CHECKING:

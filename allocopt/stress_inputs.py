@@ -13,15 +13,15 @@ from difflib import get_close_matches
 import numpy as np
 import numpy.typing as npt
 
-from allocopt.columns import NOT_KNOWN
 from allocopt.errors import Problem, ScenarioFault, TableFault
 from allocopt.formula import Targets
 from allocopt.inputs import InputFile, Inputs
+from allocopt.inputs.columns import NOT_KNOWN
 from allocopt.returns import Returns, read_returns
 from allocopt.risk import ENGLAND_PRACTICES, Exposure, RiskModel, draws
 from allocopt.scenario import Loaded
 from allocopt.settings import Scenario, Spend
-from allocopt.settings_stress import Stress
+from allocopt.settings.stress import Stress
 from allocopt.spend import exposure, risk_model
 from allocopt.streams import Floats
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from grouping_cases import checked
 
-from allocopt.check_grouping import _CHECKS, Grouped
+from allocopt.check.grouping import _CHECKS, Grouped
 from allocopt.choice.field import Field
 from allocopt.grouping.instance import Instance, on_sphere
 

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from allocopt.check_grouping import Grouped, broken_rules, objectives
+from allocopt.check.grouping import Grouped, broken_rules, objectives
 from allocopt.grouping.instance import Instance, on_sphere, possible_pairs
 from allocopt.grouping.neighbours import delaunay_graph
 from allocopt.grouping.solution import Task

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 
 import allocopt
-from allocopt import check_bound, check_rules
-from allocopt.check import verify
+from allocopt.check import bound as check_bound
+from allocopt.check import rules as check_rules
+from allocopt.check.folder import verify
+from allocopt.check.verdict import Verdict, measured
 from allocopt.errors import InputFault, ScenarioFault
 from allocopt.model import load_model
-from allocopt.verdict import Verdict, measured
 
 PLACES = """code,name,ccg,people,need,index,less,more,baseline,spend
 A1,"Alder, North",X,1000,1100,1.0,0,100,2500,3050
@@ -353,7 +354,7 @@ def only_first_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the floor and the movement had been added a moment ago, with no second implementation."""
     second = {name: one for name, one in check_rules.SECOND.items() if name != "growth_floor"}
     measures = {name: one for name, one in check_rules.MEASURES.items() if name != "movement"}
-    for module in (check_rules, check_bound, allocopt.check):
+    for module in (check_rules, check_bound, allocopt.check.folder):
         for name, kept in (("SECOND", second), ("MEASURES", measures)):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, kept)

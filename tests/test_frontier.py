@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from allocopt.check_frontier import check_frontier
+from allocopt.check.frontier import check_frontier
 from allocopt.errors import InputFault
 from allocopt.runs import run
 

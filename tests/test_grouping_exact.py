@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from grouping_cases import brute_force, checked, random_instance, task
 
-from allocopt.check_grouping import broken_rules, cut_bound
+from allocopt.check.grouping import broken_rules, cut_bound
 from allocopt.errors import Infeasible
 from allocopt.grouping.bounds import bounds_of
 from allocopt.grouping.instance import possible_pairs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from grouping_cases import checked, task
 
-from allocopt.check_grouping import broken_rules, objectives
+from allocopt.check.grouping import broken_rules, objectives
 from allocopt.grouping import solution
 from allocopt.grouping.instance import Instance, on_sphere, possible_pairs
 from allocopt.grouping.travel import travel_bound

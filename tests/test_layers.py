@@ -17,7 +17,7 @@ allocopt
 errors modelling pathway
 units
 frozen
-settings_streams settings_stress settings_choice settings_sweep
+settings.streams settings.stress settings.choice settings.sweep
 settings
 shipped
 model
@@ -29,14 +29,14 @@ scenario.fresh scenario.chain scenario.faults
 scenario.rules scenario.schema
 scenario.checks
 scenario
-tables
-cells
-joins
-reading
-columns money places yearly
+inputs.tables
+inputs.cells
+inputs.joins
+inputs.reading
+inputs.columns inputs.money inputs.places inputs.yearly
 inputs
 returns
-hulls quantiles streams
+consortia.hulls quantiles streams
 formula
 risk
 spend
@@ -77,24 +77,24 @@ prices
 replay cliffs
 record
 limits formulas
-check_grouping
-consortia_given
+check.grouping
+consortia.given
 consortia
-consortia_record
-consortia_compare
+consortia.record
+consortia.compare
 choosing
-choosing_tables
-choosing_record
-verdict
-check_frontier check_inputs
-check_decided check_places
-check_rounds
-check_plan check_rules
-check_bound
-check_stress check_rolling
-check_consortia
+choosing.tables
+choosing.record
+check.verdict
+check.frontier check.inputs
+check.decided check.places
+check.rounds
+check.plan check.rules
+check.bound
+check.stress check.rolling
+check.consortia
 diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures
-diagnose check
+diagnose check.folder
 effects.inequality effects.words effects.places
 effects
 attributes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import allocopt
-from allocopt.check import verify
+from allocopt.check.folder import verify
 from allocopt.errors import ScenarioFault, TableFault
 
 SCENARIO = """\

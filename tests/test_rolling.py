@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from allocopt.check import verify
+from allocopt.check.folder import verify
 from allocopt.errors import InputFault
 from allocopt.pathway import band_headline, projected
 from allocopt.runs import run

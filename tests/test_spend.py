@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from allocopt.columns import NOT_KNOWN
 from allocopt.errors import AllocoptError, ScenarioFault, TableFault
 from allocopt.formula import Targets
 from allocopt.inputs import Inputs
+from allocopt.inputs.columns import NOT_KNOWN
 from allocopt.risk import ENGLAND_PRACTICES, persistent_draw
 from allocopt.settings import Scenario, Spend
 from allocopt.spend import expected_spend, exposure, risk_model, risk_parts

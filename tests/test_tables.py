@@ -10,7 +10,7 @@ from table_cases import PLACES, loaded, refused, write
 
 from allocopt.errors import Mark, TableFault
 from allocopt.inputs import read_inputs
-from allocopt.tables import Cited, count, read_table, some
+from allocopt.inputs.tables import Cited, count, read_table, some
 
 FIXTURES = Path(__file__).parent / "fixtures" / "tables"
 HERE = Cited("inputs.places.table", Mark(Path("case.yaml"), 7, 12))

@@ -1,6 +1,6 @@
 """A finished batch, checked again: every byte, every row of the results, a sample of cases.
 
-Imports the rooms of this package, `check`, `verdict` and `scenario`.
+Imports the rooms of this package, `check`, `check.verdict` and `scenario`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from allocopt.batches.record import seal_of
 from allocopt.batches.store import SEAL, broken, made_by, read_seal
 from allocopt.batches.table import case_row
 from allocopt.batches.work import ALL, solve_case
-from allocopt.check import verify
+from allocopt.check.folder import verify
+from allocopt.check.verdict import Check, Verdict, compared, guarded
 from allocopt.errors import InputFault, Problem
-from allocopt.verdict import Check, Verdict, compared, guarded
 
 RESULTS = ("number", "case")
 

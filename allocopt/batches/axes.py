@@ -22,7 +22,7 @@ from allocopt.scenario import SweepFile
 from allocopt.scenario.chain import same
 from allocopt.scenario.faults import Findings, type_errors
 from allocopt.scenario.tree import Items, Keys, Leaf, Table, Tree, find, plain, suggestion, written
-from allocopt.settings_sweep import Sweep
+from allocopt.settings.sweep import Sweep
 
 Variation = tuple[tuple[str, Tree], ...]
 """One case: key and value, in the order of the sweep."""

@@ -1,4 +1,7 @@
-"""GeoJSON (RFC 7946) of a run, for QGIS and other maps: consortia as areas, places as points. Imports `hulls`."""
+"""GeoJSON (RFC 7946) of a run, for QGIS and other maps: consortia as areas, places as points.
+
+Imports `consortia.hulls`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.hulls import hull
+from allocopt.consortia.hulls import hull
 
 DIGITS = 6
 """Decimals of a coordinate: about 10 cm."""

@@ -1,6 +1,6 @@
 """A finished run with what it was made from: its tables from the folder, its facts gathered again from the same files.
 
-Imports `runs`-free rooms alone: `check_bound` (which recalls a scenario from run.json), `check_inputs`, `plan` and
+Imports `runs`-free rooms alone: `check.bound` (which recalls a scenario from run.json), `check.inputs`, `plan` and
 `errors`.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from allocopt.check_bound import Found, recall
-from allocopt.check_inputs import check_files, find_tables
+from allocopt.check.bound import Found, recall
+from allocopt.check.inputs import check_files, find_tables
 from allocopt.errors import InputFault, Problem
 from allocopt.plan import Facts, gather
 

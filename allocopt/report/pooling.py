@@ -1,6 +1,6 @@
 """Consortia: the map with their outlines, what pooling does to deficits, sizes and balances, and the proof in words.
 
-Imports `material`, `parts`, `charts`, `england`, `hulls`.
+Imports `material`, `parts`, `charts`, `england`, `consortia.hulls`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.hulls import hull
+from allocopt.consortia.hulls import hull
 from allocopt.report import england
 from allocopt.report.charts import BLUE, GREY, ORANGE, Series, bars, line, lines
 from allocopt.report.material import Material

@@ -18,7 +18,7 @@ from allocopt.report.risk_text import show_stress
 from allocopt.units import say_money
 
 if TYPE_CHECKING:
-    from allocopt.check import Verdict
+    from allocopt.check.folder import Verdict
     from allocopt.exchange.desk import Taken
     from allocopt.plan import Facts
     from allocopt.runs import Run

@@ -1,6 +1,6 @@
 """Who gains and who loses: the map, the groups, the five bands, and the places with the largest changes.
 
-Imports `material`, `parts`, `charts`, `england`, `hulls`.
+Imports `material`, `parts`, `charts`, `england`, `consortia.hulls`.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from allocopt.scenario.faults import Findings, shown
 from allocopt.scenario.rules import every_year
 from allocopt.scenario.tree import Keys, Table, dotted, find, suggestion
 from allocopt.settings import Baseline, Component, Places, Pot, Spend, year_text
-from allocopt.settings_streams import Stream
-from allocopt.settings_stress import Stress, SurplusSplit
+from allocopt.settings.streams import Stream
+from allocopt.settings.stress import Stress, SurplusSplit
 from allocopt.units import write_rate
 
 _RISK = (

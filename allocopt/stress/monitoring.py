@@ -1,7 +1,7 @@
 """The monitoring view: plan, forecast and variance by body within area, with an explicit offset line.
 
 The deficits of members need not add up to their area's: what lies between is offset elsewhere in the area and has
-a line of its own, so that no figure is read as another. Imports `returns` and `settings_stress`.
+a line of its own, so that no figure is read as another. Imports `returns` and `settings.stress`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt.returns import Returns
-from allocopt.settings_stress import Bands
+from allocopt.settings.stress import Bands
 from allocopt.stress.estimates import COUNT, GBP, Row
 
 COLUMNS = ("area", "body", "line", "plan_gbp", "forecast_gbp", "variance_gbp", "variance_pct", "band")

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allocopt.problem import Array
-from allocopt.settings_stress import Pool, Stress
+from allocopt.settings.stress import Pool, Stress
 from allocopt.stress.bodies import Bodies, Rows, Subject
 from allocopt.stress.estimates import GBP, SHARE, Events, Row, order_interval, probability
 from allocopt.stress.simulate import BLOCK, CASES, FIRST, Case, Shock, balances, in_blocks

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allocopt.problem import Array
-from allocopt.settings_stress import Reverse, Stress
+from allocopt.settings.stress import Reverse, Stress
 from allocopt.stress.bodies import Bodies, Rows, Subject
 from allocopt.stress.estimates import COUNT, GBP, PROBABILITY, SHARE, Row, wilson
 from allocopt.stress.simulate import CASES, Case, Shock, simulate

@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from allocopt import streams
 from allocopt.errors import Problem, ScenarioFault
 from allocopt.problem import Array
-from allocopt.settings_stress import STANDARD
+from allocopt.settings.stress import STANDARD
 from allocopt.stress.bodies import Subject
 from allocopt.stress.simulate import Case, Drawn, Shock
 from allocopt.stress.treasury import Retention

@@ -8,7 +8,7 @@ h ~ Bin(m, heavy share), its distance from target is normal with
 so P(overspend > x) = sum_h Bin(h) (1 - Phi((x - shift) / sqrt(variance(h)))), exactly (the clip of +/-60% aside).
 Three curves: chance alone (the insurable part, which published patient-level data show), independent areas (the shock
 is each place's own) and correlated areas. Where the area's shock alone exceeds the accepted risk no size is enough.
-Imports `risk`, `estimates`, `settings_stress`.
+Imports `risk`, `estimates`, `settings.stress`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scipy.stats import binom, norm
 
 from allocopt.problem import Array
 from allocopt.risk import RiskModel
-from allocopt.settings_stress import Sizes
+from allocopt.settings.stress import Sizes
 from allocopt.stress.estimates import PEOPLE, PROBABILITY, Row
 
 Curve = Literal["chance", "correlated", "independent"]

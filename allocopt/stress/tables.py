@@ -14,7 +14,7 @@ import pandas as pd
 
 from allocopt.plan import Facts, Plan
 from allocopt.problem import Array
-from allocopt.settings_stress import Stress
+from allocopt.settings.stress import Stress
 from allocopt.stress import monitoring, pools, reverse, robust, shocks, sizes, treasury, years
 from allocopt.stress.bodies import Level, Subject, holder, levels_of, size_bands
 from allocopt.stress.estimates import Row, table

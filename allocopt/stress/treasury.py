@@ -4,7 +4,7 @@
     breach when exposure > limit;   net = gross deficit - gross surplus
 
 A retained surplus may not be there when somebody else overspends; a surplus of earlier years that is spent now adds to
-spending without adding to the limit. Imports `bodies`, `simulate`, `estimates`, `settings_stress` and `streams`.
+spending without adding to the limit. Imports `bodies`, `simulate`, `estimates`, `settings.stress` and `streams`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from allocopt import streams
 from allocopt.problem import Array
-from allocopt.settings_stress import Drawdown, Stress, SurplusSplit
+from allocopt.settings.stress import Drawdown, Stress, SurplusSplit
 from allocopt.stress.bodies import Level
 from allocopt.stress.estimates import Row, amounts, mean_share, probability, shortfall
 from allocopt.stress.simulate import CASES, FIRST, Case, Outcome, Tally

@@ -23,7 +23,7 @@ import numpy as np
 
 from allocopt.problem import Array
 from allocopt.risk import Exposure, RiskModel, added, draw_parts, yearly_parts
-from allocopt.settings_stress import Drawdown, Stress, Years
+from allocopt.settings.stress import Drawdown, Stress, Years
 from allocopt.stress.bodies import Bodies, Subject
 from allocopt.stress.estimates import Row, amounts, probability, shortfall
 from allocopt.stress.simulate import BLOCK, CASES, FIRST, Case, in_blocks

@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from allocopt.cli import app
+from allocopt.consortia.hulls import hull
 from allocopt.errors import InputFault, TableFault
 from allocopt.exchange.desk import give_out
 from allocopt.exchange.geography import consortia_features, place_features
 from allocopt.exchange.session import grouping, read_session, session, write_session
-from allocopt.hulls import hull
 
 SESSION = {
     "North": {"gps": ["A1: Hill", "A2: Dale"], "icb": "NHS North ICB"},

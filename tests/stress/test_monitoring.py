@@ -8,7 +8,7 @@ import pytest
 
 from allocopt.inputs import InputFile
 from allocopt.returns import Returns
-from allocopt.settings_stress import Bands
+from allocopt.settings.stress import Bands
 from allocopt.stress.monitoring import light, rows_of, view
 
 BANDS = Bands(amber_money="£1m", red_money="£5m")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from subjects import subject
 
-from allocopt.settings_stress import Pool, Stress
+from allocopt.settings.stress import Pool, Stress
 from allocopt.stress.pools import Terms, area_of, least_slices, rows_of, sized
 from allocopt.stress.treasury import retentions
 

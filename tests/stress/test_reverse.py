@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from subjects import subject
 
-from allocopt.settings_stress import Reverse, Stress
+from allocopt.settings.stress import Reverse, Stress
 from allocopt.stress.reverse import (
     Limit,
     bodies_in_deficit,

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from subjects import subject
 
 from allocopt.risk import ENGLAND_PRACTICES
-from allocopt.settings_stress import Sizes
+from allocopt.settings.stress import Sizes
 from allocopt.stress.simulate import Asked, band_weights, simulate
 from allocopt.stress.sizes import overspend, rows_of, smallest_population
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 import allocopt
 from allocopt.calibrate import calibrate
-from allocopt.check import verify
-from allocopt.check_stress import check_rows
+from allocopt.check.folder import verify
+from allocopt.check.stress import check_rows
 from allocopt.cli import app
 from allocopt.errors import InputFault
 from allocopt.plan import gather

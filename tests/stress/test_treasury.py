@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from allocopt.settings_stress import Drawdown, Stress, Surge, SurplusSplit
+from allocopt.settings.stress import Drawdown, Stress, Surge, SurplusSplit
 from allocopt.stress.estimates import amounts, order_interval, quantile, tail_mean, wilson
 from allocopt.stress.simulate import Tally
 from allocopt.stress.treasury import drawdowns, retentions, rows_of, slug, view

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from subjects import subject
 
-from allocopt.settings_stress import Drawdown, Stress, Years
+from allocopt.settings.stress import Drawdown, Stress, Years
 from allocopt.stress.simulate import simulate
 from allocopt.stress.treasury import Retention, retentions
 from allocopt.stress.years import Books, Terms, close_year, path, rows_of, yearly

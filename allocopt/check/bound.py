@@ -6,8 +6,8 @@ any row prices y, every plan with L <= A x <= U and l <= x <= u costs at least
     sum_i min(y_i L_i, y_i U_i) + sum_j min(d_j l_j, d_j u_j),   d = c - A' y
 
 This is written here again, not imported. The compiled programme is held against the checker's own rules too, so that
-the bound is one for the programme that the plan obeys. Imports `plan` and below (to compile), `check_rules`,
-`check_inputs`, `verdict`.
+the bound is one for the programme that the plan obeys. Imports `plan` and below (to compile), `check.rules`,
+`check.inputs`, `check.verdict`.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ import numpy as np
 import scipy.sparse as sp
 from pydantic import BaseModel
 
-from allocopt.check_decided import Decided, Limits
-from allocopt.check_inputs import Known, Plain
-from allocopt.check_rules import BY_DRAWS, EXTREMES, MEASURES, SECOND, limits, said_of
+from allocopt.check.decided import Decided, Limits
+from allocopt.check.inputs import Known, Plain
+from allocopt.check.rules import BY_DRAWS, EXTREMES, MEASURES, SECOND, limits, said_of
+from allocopt.check.verdict import POUND, Check, Floats, compared, measured
 from allocopt.model import Model, load_model
 from allocopt.plan import Facts, gather
 from allocopt.problem import Problem, build
 from allocopt.scenario import Loaded
 from allocopt.settings import ObjectiveSetting, Report, RuleSetting, Scenario
 from allocopt.solve.compiled import Compiled, compile_problem
-from allocopt.verdict import POUND, Check, Floats, compared, measured
 
 MILLION = 1e6
 RELATIVE = 1e-9

@@ -2,7 +2,7 @@
 
 Bounds hold for a whole curve: between two points the least of y lies on or below the straight line between their
 values, and on or above every bound, so a value above that line or a bound above a value shows a fault.
-Imports `verdict`.
+Imports `check.verdict`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from allocopt.verdict import Check, Floats, compared
+from allocopt.check.verdict import Check, Floats, compared
 
 TOLERANCE = 1e-6
 """GBP m, and share of the value."""

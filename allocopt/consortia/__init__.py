@@ -1,6 +1,6 @@
 """From a scenario to consortia: which budget is pooled, the grouping sought or given, its check, its tables in pounds.
 
-Where a model stands before, its allocation is made first and pooled. Imports `plan`, `grouping`, `check_grouping` and
+Where a model stands before, its allocation is made first and pooled. Imports `plan`, `grouping`, `check.grouping` and
 below.
 """
 
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocopt.check_grouping import Broken, Grouped, broken_rules, haversine, objectives
-from allocopt.consortia_given import fault, given_grouping, given_hubs
+from allocopt.check.grouping import Broken, Grouped, broken_rules, haversine, objectives
+from allocopt.consortia.given import fault, given_grouping, given_hubs
 from allocopt.errors import PlanRefused, Problem, ScenarioFault
 from allocopt.grouping.instance import Instance, Ints, on_sphere
 from allocopt.grouping.neighbours import delaunay_graph

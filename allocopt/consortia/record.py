@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.check_grouping import haversine, objectives
+from allocopt.check.grouping import haversine, objectives
 from allocopt.consortia import Consortia, grouped_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Ints

@@ -1,7 +1,7 @@
 """A rolling path looked at again: every year rebuilt on the pounds of the year before, its bounds proved by itself.
 
 Openings and carried deficits are taken from the table's own pounds by the definitions, not from the run. Imports
-`check_bound`, `check_inputs`, `plan` and `rolling` (to build each year's programme), `verdict`.
+`check.bound`, `check.inputs`, `plan` and `rolling` (to build each year's programme), `check.verdict`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from allocopt.check_bound import MILLION, Found, Recompiled, check_bounds
-from allocopt.check_inputs import Known, Plain
+from allocopt.check.bound import MILLION, Found, Recompiled, check_bounds
+from allocopt.check.inputs import Known, Plain
+from allocopt.check.verdict import Check, Floats, compared
 from allocopt.model import load_model
 from allocopt.plan import gather
 from allocopt.problem import build
 from allocopt.rolling import is_rolling, one_year, rolled
 from allocopt.solve.compiled import compile_problem
-from allocopt.verdict import Check, Floats, compared
 
 
 def with_openings(known: Known, given: Floats, record: Plain) -> Known:

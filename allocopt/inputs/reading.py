@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allocopt.errors import Problem, TableFault
-from allocopt.tables import Cited, Table, count, read_table, some
+from allocopt.inputs.tables import Cited, Table, count, read_table, some
 
 if TYPE_CHECKING:
     from allocopt.scenario import Loaded

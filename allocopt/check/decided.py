@@ -1,6 +1,6 @@
 """What the checker's second implementations speak in: a finished allocation in pounds, and the limits of a rule.
 
-Imports `verdict` and `check_inputs`.
+Imports `check.verdict` and `check.inputs`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allocopt.check_inputs import Known, Plain
-from allocopt.verdict import POUND, Floats
+from allocopt.check.inputs import Known, Plain
+from allocopt.check.verdict import POUND, Floats
 
 
 @dataclass(frozen=True)

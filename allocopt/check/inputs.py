@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from allocopt.check.verdict import Check, Floats, compared
 from allocopt.errors import ScenarioFault
 from allocopt.risk import ENGLAND_PRACTICES, persistent_draw
 from allocopt.scenario import find_scenario, load
 from allocopt.shipped import shipped
-from allocopt.verdict import Check, Floats, compared
 
 Plain = Mapping[str, Any]
 

@@ -1,8 +1,8 @@
 """The rules about people, groups, order, movement and whole rounds a second time, in plain numpy and in pounds.
 
 Shares that the programme finds as variables (the damping scale, the gains that are kept) are worked out here by their
-closed forms, so that the two agree only if both are right. Imports `verdict`, `check_inputs`, `check_places` and
-`check_decided`.
+closed forms, so that the two agree only if both are right. Imports `check.verdict`, `check.inputs`, `check.places` and
+`check.decided`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from allocopt.check_decided import Decided, Limits, at_least, at_most, exactly
-from allocopt.check_inputs import Plain
-from allocopt.check_places import group_of
-from allocopt.verdict import POUND, Floats
+from allocopt.check.decided import Decided, Limits, at_least, at_most, exactly
+from allocopt.check.inputs import Plain
+from allocopt.check.places import group_of
+from allocopt.check.verdict import POUND, Floats
 
 
 def reserve(of: Decided, step: int, *, share: float) -> Limits:

@@ -1,6 +1,6 @@
 """Groupings beside the plan: present groups, nearest hubs, areas on and off, the frontier, alternatives, one given.
 
-Every row is measured by `consortia_record.comparison_row`. Imports `consortia`, `consortia_record`, `grouping`.
+Every row is measured by `consortia_record.comparison_row`. Imports `consortia`, `consortia.record`, `grouping`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt.consortia import Consortia, task_of
-from allocopt.consortia_record import comparison_row, effects_of
+from allocopt.consortia.record import comparison_row, effects_of
 from allocopt.errors import AllocoptError, Infeasible, Stopped
 from allocopt.grouping.instance import Ints, possible_pairs
 from allocopt.grouping.measure import hubs_of_labels

@@ -15,11 +15,11 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
-from allocopt.cells import Bounds, cells_at, column, found_at, numbers
-from allocopt.joins import Keyed
-from allocopt.reading import Reading
+from allocopt.inputs.cells import Bounds, cells_at, column, found_at, numbers
+from allocopt.inputs.joins import Keyed
+from allocopt.inputs.reading import Reading
+from allocopt.inputs.tables import Table, count, some
 from allocopt.settings import Populations, Scenario, year_text
-from allocopt.tables import Table, count, some
 from allocopt.units import to_million
 
 _MONEY = Bounds(above=0, why="there would be nothing to allocate", cure="correct the amount")

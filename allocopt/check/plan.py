@@ -1,7 +1,7 @@
 """The tables of a run folder against their definitions, exactly, and against the inputs, to the pound.
 
 Plain pandas on what is in the folder, and on the checker's own reading of the inputs; shares no code with the rooms
-that wrote the tables. Imports `verdict` and `check_inputs`.
+that wrote the tables. Imports `check.verdict` and `check.inputs`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.check_inputs import Known, Plain
-from allocopt.verdict import POUND, Check, Floats, compared, measured
+from allocopt.check.inputs import Known, Plain
+from allocopt.check.verdict import POUND, Check, Floats, compared, measured
 
 SPENDING = ("spend_gbp", "deficit_gbp", "surplus_gbp", "deficit_underfunding_gbp", "deficit_above_need_gbp")
 MONEY = ("baseline_gbp", "target_gbp", "allocation_gbp", "change_gbp", "uniform_gbp")

@@ -2,8 +2,8 @@
 
 One thing is not written twice: the draws themselves, which the risk model makes again. Everything made from them here
 (spend, deficits, surpluses, exposure, breach) shares no code with the rooms of `stress`, and every row of the table is
-held to what rows of its kind must obey. Imports `check_bound`, `check_decided`, `check_inputs`, `risk`, `streams`,
-`verdict`.
+held to what rows of its kind must obey. Imports `check.bound`, `check.decided`, `check.inputs`, `risk`, `streams`,
+`check.verdict`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from allocopt import streams
-from allocopt.check_bound import Recompiled
-from allocopt.check_decided import Decided
-from allocopt.check_inputs import Plain
+from allocopt.check.bound import Recompiled
+from allocopt.check.decided import Decided
+from allocopt.check.inputs import Plain
+from allocopt.check.verdict import POUND, Check, Floats, compared, measured
 from allocopt.risk import draws
-from allocopt.verdict import POUND, Check, Floats, compared, measured
 
 AT_ONCE = 250
 PARTS = ("gross_deficit", "available_surplus", "drawdown", "exposure", "gross_surplus", "net")

@@ -2,10 +2,10 @@
 
 `verify` re-checks sums, every column and definition, every rule that is on, every objective's final value, the
 headline and the totals of the effects tables with code that shares nothing with the rooms that made them
-(`check_inputs`, `check_plan`, `check_rules`), and proves every bound again without the solver (`check_bound`). What
+(`check.inputs`, `check.plan`, `check.rules`), and proves every bound again without the solver (`check.bound`). What
 is only words in run.json (warnings, summary, versions, binding counts) is covered by the hashes that timing.json
-keeps of the written files: they tell a change by accident, not a forger who writes both. Imports the `check_*` rooms,
-`verdict` and `errors`.
+keeps of the written files: they tell a change by accident, not a forger who writes both. Imports the `check.*` rooms,
+`check.verdict` and `errors`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from allocopt.check_bound import (
+from allocopt.check.bound import (
     Recompiled,
     check_bounds,
     check_levels,
@@ -30,19 +30,19 @@ from allocopt.check_bound import (
     recall,
     recompile,
 )
-from allocopt.check_consortia import is_grouping_folder, verify_grouping
-from allocopt.check_decided import Decided
-from allocopt.check_frontier import check_frontier
-from allocopt.check_inputs import Plain, check_files, check_hash, find_tables, known, read_timing
-from allocopt.check_places import check_formulas, check_streams, with_streams
-from allocopt.check_plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
-from allocopt.check_rolling import carried, check_rolled_bounds, recompile_rolled, with_openings
-from allocopt.check_rules import SECOND, check_objectives, check_rule, said_of
-from allocopt.check_stress import check_robust, check_stress
+from allocopt.check.consortia import is_grouping_folder, verify_grouping
+from allocopt.check.decided import Decided
+from allocopt.check.frontier import check_frontier
+from allocopt.check.inputs import Plain, check_files, check_hash, find_tables, known, read_timing
+from allocopt.check.places import check_formulas, check_streams, with_streams
+from allocopt.check.plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
+from allocopt.check.rolling import carried, check_rolled_bounds, recompile_rolled, with_openings
+from allocopt.check.rules import SECOND, check_objectives, check_rule, said_of
+from allocopt.check.stress import check_robust, check_stress
+from allocopt.check.verdict import POUND, Check, Verdict, compared, guarded
 from allocopt.errors import InputFault, Problem
 from allocopt.model import load_model
 from allocopt.rolling import is_rolling
-from allocopt.verdict import POUND, Check, Verdict, compared, guarded
 
 __all__ = ["Check", "Verdict", "verify"]
 

@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from allocopt.cells import codes, column, numbers
-from allocopt.joins import Keyed, join
-from allocopt.reading import Reading
-from allocopt.tables import Cited, Table, count, some
+from allocopt.inputs.cells import codes, column, numbers
+from allocopt.inputs.joins import Keyed, join
+from allocopt.inputs.reading import Reading
+from allocopt.inputs.tables import Cited, Table, count, some
 
 
 def all_places(reading: Reading) -> Keyed | None:

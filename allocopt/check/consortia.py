@@ -1,7 +1,7 @@
 """A finished grouping checked again from its folder and its inputs, without the solver and without the search.
 
-Tables, rules and objectives are recomputed by `check_grouping`, bounds A and B from their certificates (areas; the
-overspenders of the minimum cut). Imports `consortia`, `check_grouping`, `plan`, `record`, `scenario`, `verdict`.
+Tables, rules and objectives are recomputed by `check.grouping`, bounds A and B from their certificates (areas; the
+overspenders of the minimum cut). Imports `consortia`, `check.grouping`, `plan`, `record`, `scenario`, `check.verdict`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.check_grouping import Grouped, broken_rules, cut_bound, objectives, reachable_hubs
+from allocopt.check.grouping import Grouped, broken_rules, cut_bound, objectives, reachable_hubs
+from allocopt.check.verdict import Check, Verdict, compared, guarded
 from allocopt.consortia import grouped_of, instance_of, money_of
 from allocopt.errors import InputFault, Problem
 from allocopt.grouping.exempt import Exemption, with_exemptions
@@ -25,7 +26,6 @@ from allocopt.plan import Facts, gather
 from allocopt.record import inputs_hash
 from allocopt.scenario import load
 from allocopt.settings import Grouping
-from allocopt.verdict import Check, Verdict, compared, guarded
 
 SLIP = 1e-6
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from allocopt.cells import codes, column
 from allocopt.errors import Problem, ScenarioFault
 from allocopt.grouping.instance import Instance, Ints
 from allocopt.grouping.measure import hubs_of_labels
-from allocopt.joins import Keyed, join
+from allocopt.inputs.cells import codes, column
+from allocopt.inputs.joins import Keyed, join
+from allocopt.inputs.reading import Reading
+from allocopt.inputs.tables import Table
 from allocopt.plan import Facts
-from allocopt.reading import Reading
 from allocopt.settings import Grouping
-from allocopt.tables import Table
 
 
 def fault(message: str, cure: str, key: str) -> ScenarioFault:

@@ -1,4 +1,4 @@
-"""run.json, effects.csv and the words of free choice. Imports `choosing`, `choosing_tables`, `record` and below."""
+"""run.json, effects.csv and the words of free choice. Imports `choosing`, `choosing.tables`, `record` and below."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt.choosing import Chosen, Judged, make_choice, tolerance_of
-from allocopt.choosing_tables import choice_tables
+from allocopt.choosing.tables import choice_tables
 from allocopt.plan import Facts
 from allocopt.record import inputs_hash, record, versions, warnings_of
 from allocopt.units import say_money

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from allocopt.cells import Bounds, numbers, texts
-from allocopt.joins import Keyed
-from allocopt.reading import Reading
-from allocopt.tables import Cited, Table, count, some
+from allocopt.inputs.cells import Bounds, numbers, texts
+from allocopt.inputs.joins import Keyed
+from allocopt.inputs.reading import Reading
+from allocopt.inputs.tables import Cited, Table, count, some
 
 if TYPE_CHECKING:
     from allocopt.settings import Component

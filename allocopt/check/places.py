@@ -1,4 +1,4 @@
-"""The checker's own groups of places, candidate formulas and money beside the pot. Imports `check_inputs`."""
+"""The checker's own groups of places, candidate formulas and money beside the pot. Imports `check.inputs`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from allocopt.check_inputs import POUNDS, Known, Plain, places_of, table_of, target_of
-from allocopt.verdict import Check, Floats, compared, measured
+from allocopt.check.inputs import POUNDS, Known, Plain, places_of, table_of, target_of
+from allocopt.check.verdict import Check, Floats, compared, measured
 
 
 def check_formulas(

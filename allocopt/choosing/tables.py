@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.check_grouping import haversine
+from allocopt.check.grouping import haversine
 from allocopt.choice.field import Array, Flags, Ints, level_of
 from allocopt.choice.stability import Blocking
 from allocopt.choosing import Chosen, Judged, terms_of

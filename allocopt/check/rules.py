@@ -2,8 +2,8 @@
 
 A rule's function gives the amounts that it limits and the limits, computed exactly from the inputs; an allocation
 that was rounded to the pound may pass a limit by a pound. A rule or objective without a second implementation here is
-checked on the programme that is compiled again from the inputs (`check_bound`), and the words of its check say so.
-Imports `verdict`, `check_inputs`, `check_decided` and `check_rounds`.
+checked on the programme that is compiled again from the inputs (`check.bound`), and the words of its check say so.
+Imports `check.verdict`, `check.inputs`, `check.decided` and `check.rounds`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from allocopt.check_decided import Decided, Limits, at_least, at_most, tapered_growth
-from allocopt.check_inputs import Plain
-from allocopt.check_rounds import ROUNDS
-from allocopt.verdict import POUND, Check, Floats, measured
+from allocopt.check.decided import Decided, Limits, at_least, at_most, tapered_growth
+from allocopt.check.inputs import Plain
+from allocopt.check.rounds import ROUNDS
+from allocopt.check.verdict import POUND, Check, Floats, measured
 
 
 def budget(of: Decided, step: int) -> Limits:
@@ -128,7 +128,7 @@ MEASURES: Mapping[str, Callable[[Decided, int], Floats]] = {
 
 
 BY_DRAWS = ("tail_deficit", "worst_deficit")
-"""The objectives that `check_stress` writes a second time: they rest on draws or on a worst case."""
+"""The objectives that `check.stress` writes a second time: they rest on draws or on a worst case."""
 
 
 def check_objectives(of: Decided, record: Plain) -> Iterator[Check]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allocopt.errors import Problem
-from allocopt.tables import FIRST, Cited, Table, count, some
+from allocopt.inputs.tables import FIRST, Cited, Table, count, some
 
 _NO_VALUE = frozenset(["-", "–", "—", "..", "*", "na", "n/a", "nan", "null", "none", "nil", "not known"])
 _PLAIN = frozenset("0123456789.+-eE")

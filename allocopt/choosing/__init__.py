@@ -1,7 +1,7 @@
 """From a scenario to what practices would do: free choice, its price, the judgement of given groupings, what holds.
 
 The allocation of the model before is what each practice brings, as in a grouping. Imports `consortia`, `choice`,
-`check_grouping`, `plan` and below.
+`check.grouping`, `plan` and below.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocopt.check_grouping import broken_rules
+from allocopt.check.grouping import broken_rules
 from allocopt.choice.admit import admit_left_out
 from allocopt.choice.field import Array, Field, Ints, Share, field_of, level_of
 from allocopt.choice.keep import CorePayments, Payments, broken_core, core_payments, least_payments
@@ -31,7 +31,7 @@ from allocopt.grouping.solution import Task, solve_grouping
 from allocopt.model import Model, load_model
 from allocopt.plan import Facts, Plan, make_plan
 from allocopt.settings import Grouping, Scenario
-from allocopt.settings_choice import Choice, Variant
+from allocopt.settings.choice import Choice, Variant
 
 Tell = Callable[[str], None]
 PLAIN = "free_choice"

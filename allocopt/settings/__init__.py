@@ -2,7 +2,7 @@
 
 The attribute docs here are the manual's text and the JSON Schema that editors use. Quantities carry their units
 (`allocopt.units`); inside, money is GBP million, rates are fractions, distances km. Nothing here reads a file:
-`allocopt.scenario` does that and gives every value its mark. Imports `frozen`, `settings_stress` and `units`.
+`allocopt.scenario` does that and gives every value its mark. Imports `frozen`, `settings.stress` and `units`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from allocopt.frozen import Frozen as Frozen  # noqa: PLC0414 - part of the shape of a scenario
-from allocopt.frozen import Sourced as Sourced  # noqa: PLC0414 - likewise
-from allocopt.settings_choice import Choice
-from allocopt.settings_streams import Stream
-from allocopt.settings_stress import Stress
-from allocopt.settings_sweep import Sweep as Sweep  # noqa: PLC0414 - part of the shape of a scenario
+from allocopt.frozen import Frozen as Frozen
+from allocopt.frozen import Sourced as Sourced
+from allocopt.settings.choice import Choice
+from allocopt.settings.streams import Stream
+from allocopt.settings.stress import Stress
+from allocopt.settings.sweep import Sweep as Sweep
 from allocopt.units import Money, Rate, Seconds, TableUnit
 
 

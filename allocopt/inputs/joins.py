@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from allocopt.cells import cells_at, found_at
 from allocopt.errors import Problem
-from allocopt.tables import Cited, Table, count, some
+from allocopt.inputs.cells import cells_at, found_at
+from allocopt.inputs.tables import Cited, Table, count, some
 
 
 @dataclass(frozen=True)

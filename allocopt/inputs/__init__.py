@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from allocopt.columns import frame
-from allocopt.joins import Keyed
-from allocopt.money import baseline_by_place, money_table, spend_by_place
-from allocopt.places import all_places, places_of_run
-from allocopt.reading import Reading
-from allocopt.tables import some
+from allocopt.inputs.columns import frame
+from allocopt.inputs.joins import Keyed
+from allocopt.inputs.money import baseline_by_place, money_table, spend_by_place
+from allocopt.inputs.places import all_places, places_of_run
+from allocopt.inputs.reading import Reading
+from allocopt.inputs.tables import some
+from allocopt.inputs.yearly import populations, pots, previous, stated_pots
 from allocopt.units import say_money
-from allocopt.yearly import populations, pots, previous, stated_pots
 
 if TYPE_CHECKING:
     from allocopt.scenario import Loaded

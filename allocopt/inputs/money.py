@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from allocopt.cells import Bounds, codes, column, numbers
 from allocopt.errors import Problem, TableFault
-from allocopt.joins import Keyed, join
-from allocopt.reading import Reading
-from allocopt.tables import Cited, Table, count, some
+from allocopt.inputs.cells import Bounds, codes, column, numbers
+from allocopt.inputs.joins import Keyed, join
+from allocopt.inputs.reading import Reading
+from allocopt.inputs.tables import Cited, Table, count, some
 from allocopt.units import to_million
 
 if TYPE_CHECKING:
