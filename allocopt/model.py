@@ -281,7 +281,7 @@ class Model:
     rules: Sequence[Rule]
     objectives: Sequence[Objective]
     always: Sequence[Rule] = ()
-    kind: Literal["allocation", "grouping", "choice"] = "allocation"
+    kind: Literal["allocation", "grouping", "choice", "joint"] = "allocation"
     name: str = field(default="", compare=False)
     text: str = field(default="", compare=False)
 

@@ -18,9 +18,10 @@ import pandas as pd
 
 from allocopt.assurance import assurance
 from allocopt.attributes import attributes, groupings, places_table
-from allocopt.certificates import write_certificate
+from allocopt.certificates import write_certificate, write_prices
 from allocopt.consortia import Consortia, is_grouping, make_consortia
 from allocopt.consortia.compare import tables_of_run
+from allocopt.consortia.joint import make_joint
 from allocopt.consortia.record import grouping_record
 from allocopt.diagnose import diagnose
 from allocopt.effects import check_groupings, effects_tables, summary, tidy, warnings
@@ -168,7 +169,8 @@ def _allocation_run(facts: Facts, tell: Tell, plan: Callable[[Facts, Tell], Plan
 
 def _grouping_run(facts: Facts, tell: Tell) -> Run:
     """A grouping: groups, consortia, the comparison, and the allocation that was pooled where there is one."""
-    made = make_consortia(facts, tell=tell)
+    joint = load_model(facts.loaded.scenario.model[-1]).kind == "joint"
+    made = (make_joint if joint else make_consortia)(facts, tell=tell)
     tell("working out effects")
     money = pd.DataFrame({"budget_gbp": made.budget, "spend_gbp": made.spend}, index=facts.inputs.places.index)
     tables = {**tables_of_run(made), "places": places_table(facts, money)}
@@ -269,6 +271,8 @@ def write_files(found: Run, folder: Path) -> None:
         frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.15g")
     if isinstance(found.plan, Plan):
         write_certificate(folder / "certificate.npz", found.plan)
+    if isinstance(found.plan, Consortia):
+        write_prices(folder / "certificate.npz", {one.name: one.prices for one in found.plan.solution.bounds})
 
 
 def whereabouts(loaded: Loaded, folder: Path) -> dict[str, Any]:
@@ -277,8 +281,12 @@ def whereabouts(loaded: Loaded, folder: Path) -> dict[str, Any]:
     for which in ("places", "baseline", "spend", "populations"):
         if getattr(getattr(inputs, which), "table", None):
             named[which] = ("inputs", which, "table")
+    for number in range(len(inputs.places.more)):
+        named[f"more.{number}"] = ("inputs", "places", "more", str(number), "table")
     if loaded.scenario.pot.table:
         named["pot"] = ("pot", "table")
+    if loaded.scenario.grouping is not None and loaded.scenario.grouping.table:
+        named["grouping"] = ("grouping", "table")
     checked = sorted(path for path in folder.iterdir() if path.name == "run.json" or path.suffix in (".csv", ".npz"))
     return {
         "scenario": str(loaded.path.resolve()),

@@ -12,13 +12,15 @@ GROUPING = ("grouping", "membership")
 """The rooms of allocopt/rules/ whose rules are about consortia: their worked examples stand in
 tests/worked_grouping/.
 """
+JOINT = ("joint",)
+"""The rooms whose rules tie an allocation to a grouping: held to enumeration in tests/test_joint.py."""
 CHOICE = ("coalition",)
 """The rooms whose rules are about one coalition at a time: held to enumeration in tests/test_choice.py."""
 
 
 def all_rules() -> list[Rule]:
     """Every Rule in allocopt/rules/ about allocations, by name."""
-    others = (*GROUPING, *CHOICE)
+    others = (*GROUPING, *CHOICE, *JOINT)
     return _rules_of(found.name for found in pkgutil.iter_modules(rules.__path__) if found.name not in others)
 
 

@@ -21,7 +21,7 @@ settings.streams settings.stress settings.choice settings.sweep
 settings
 shipped
 model
-rules.* objectives objectives_grouping objectives_choice
+rules.* objectives objectives_grouping objectives_choice objectives_joint
 scenario.tree
 scenario.shape
 scenario.files
@@ -59,7 +59,8 @@ solve.cases
 solve.stages solve.even
 grouping.instance
 grouping.bounds grouping.neighbours grouping.programme grouping.measure
-grouping.exact grouping.exempt
+grouping.exact grouping.exempt grouping.relaxed grouping.joint
+grouping.jointly
 grouping.anneal grouping.travel
 grouping.search
 grouping.national
@@ -80,6 +81,7 @@ limits formulas
 check.grouping
 consortia.given
 consortia
+consortia.joint
 consortia.record
 consortia.compare
 choosing
@@ -91,7 +93,7 @@ check.decided check.places
 check.rounds
 check.plan check.rules
 check.bound
-check.stress check.rolling
+check.stress check.rolling check.relaxed
 check.consortia
 diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures
 diagnose check.folder

@@ -85,8 +85,11 @@ def _tables(told: Mapping[str, Any], at: tuple[str, ...] = ()) -> Iterator[tuple
     for key, one in told.items():
         if key == "table" and isinstance(one, str):
             yield (*at, key)
-        elif isinstance(one, Mapping):
-            yield from _tables(one, (*at, key))
+            continue
+        parts = enumerate(one) if isinstance(one, list) else [("", one)]
+        for number, part in parts:
+            if isinstance(part, Mapping):
+                yield from _tables(part, (*at, key, *([str(number)] if number != "" else [])))
 
 
 def _hash_of(path: Path) -> str:

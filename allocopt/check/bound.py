@@ -45,8 +45,9 @@ class Found(Loaded):
     tables: Mapping[str, Path | None] = field(default_factory=dict)
 
     def table_path(self, *keys: str) -> Path:
-        """The table of `inputs.<which>.table`. Raises KeyError when it is nowhere."""
-        path = self.tables.get(keys[1] if keys[0] == "inputs" else keys[0])
+        """The table of a key path. Raises KeyError when it is nowhere."""
+        more = f"more.{keys[3]}" if keys[:3] == ("inputs", "places", "more") else ""
+        path = self.tables.get(more or (keys[1] if keys[0] == "inputs" else keys[0]))
         if path is None:
             raise KeyError(".".join(keys))
         return path.resolve()
@@ -55,10 +56,12 @@ class Found(Loaded):
 def recall(record: Plain, tables: Mapping[str, Path | None], folder: Path) -> Found:
     """The scenario of a run from run.json, whose quantities are in internal units already."""
     said = dict(record["scenario"])
-    model = load_model(said["model"][0])
-    rules = {name: _setting(model.rule(name).parameters, one) for name, one in said.pop("rules", {}).items()}
+    models = [load_model(name) for name in said["model"]]
+    known_rules = {one.name: one.parameters for model in reversed(models) for one in (*model.always, *model.rules)}
+    aims = {one.name: one.parameters for model in reversed(models) for one in model.objectives}
+    rules = {name: _setting(known_rules[name], one) for name, one in said.pop("rules", {}).items()}
     objectives = [
-        ObjectiveSetting(name=one["name"], **_setting_parts(model.objective(one["name"]).parameters, one))
+        ObjectiveSetting(name=one["name"], **_setting_parts(aims[one["name"]], one))
         for one in said.pop("objectives", [])
     ]
     parts = {key: _typed(Scenario.model_fields[key].annotation, value) for key, value in said.items()}
@@ -365,10 +368,10 @@ def _dual(compiled: Compiled, before: list[Plain], number: int, rows: Any, price
     y[((y > 0) & np.isneginf(lower)) | ((y < 0) & np.isposinf(upper))] = 0.0
     own = len(compiled.row_lower)
     reduced = compiled.costs[number] - compiled.matrix.T @ y[:own] - compiled.costs[: len(before)].T @ y[own:]
-    return _cheapest(y, lower, upper) + _cheapest(reduced, compiled.column_lower, compiled.column_upper)
+    return cheapest(y, lower, upper) + cheapest(reduced, compiled.column_lower, compiled.column_upper)
 
 
-def _cheapest(slope: Floats, lower: Floats, upper: Floats) -> float:
+def cheapest(slope: Floats, lower: Floats, upper: Floats) -> float:
     """sum_i of the least slope_i z_i over lower_i <= z_i <= upper_i."""
     up, down = slope > 0, slope < 0
     return float(slope[up] @ lower[up] + slope[down] @ upper[down])

@@ -1,13 +1,15 @@
 """A finished grouping checked again from its folder and its inputs, without the solver and without the search.
 
-Tables, rules and objectives are recomputed by `check.grouping`, bounds A and B from their certificates (areas; the
-overspenders of the minimum cut). Imports `consortia`, `check.grouping`, `plan`, `record`, `scenario`, `check.verdict`.
+The scenario is taken from run.json (so a run with `--set` is checked as it was asked), the tables from where they are
+now. Tables, rules and objectives are recomputed by `check.grouping`, bounds A and B from their certificates (areas; the
+overspenders of the minimum cut), bound C and the allocation by `check.relaxed`. Imports `consortia`, `plan` and the
+`check.*` rooms.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,15 +18,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from allocopt.check.bound import recall
 from allocopt.check.grouping import Grouped, broken_rules, cut_bound, objectives, reachable_hubs
+from allocopt.check.inputs import check_files, check_hash, find_tables
+from allocopt.check.relaxed import check_allocation, check_relaxed
 from allocopt.check.verdict import Check, Verdict, compared, guarded
 from allocopt.consortia import grouped_of, instance_of, money_of
 from allocopt.errors import InputFault, Problem
 from allocopt.grouping.exempt import Exemption, with_exemptions
+from allocopt.grouping.instance import Instance
 from allocopt.model import load_model
 from allocopt.plan import Facts, gather
-from allocopt.record import inputs_hash
-from allocopt.scenario import load
 from allocopt.settings import Grouping
 
 SLIP = 1e-6
@@ -40,21 +44,18 @@ def verify_grouping(folder: Path, scenario: Path | None) -> Verdict:
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         timing = json.loads((folder / "timing.json").read_text(encoding="utf-8"))
-        path = Path(timing["scenario"]) if scenario is None else scenario
-    except (OSError, ValueError, KeyError) as failure:
+        where = find_tables(folder, record, scenario)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as failure:
         said = f"{folder} is not a run folder that can be read: {failure}"
         raise InputFault(said, (Problem(said, "name a folder that `allocopt run` wrote", str(folder)),)) from failure
     checks = [*guarded("sealed files", lambda: [_sealed(folder, timing)])]
-    facts = gather(load(path))
-    same = inputs_hash(facts) == record["hash"]
-    words = (
-        "the scenario file and its tables are those of the run"
-        if same
-        else ("the scenario file or its tables give other inputs than the run had (changed since, or run with --set)")
-    )
-    checks.append(Check("inputs", same, words))
-    if same:
-        checks += guarded("the grouping", lambda: _against_inputs(folder, record, facts))
+    checks += guarded("hash", lambda: [check_hash(record)])
+    inputs = [*guarded("input files", lambda: check_files(record, where))]
+    checks += inputs
+    if all(one.passed for one in inputs):
+        checks += guarded("the grouping", lambda: _against_inputs(folder, record, where))
+    else:
+        checks.append(Check("the grouping", False, "not checked: these are not the inputs of the run"))
     return Verdict(folder, tuple(checks))
 
 
@@ -69,23 +70,25 @@ def _sealed(folder: Path, timing: dict[str, Any]) -> Check:
     return compared("sealed files", wrong, f"{', '.join(noted)}: as written")
 
 
-def _against_inputs(folder: Path, record: dict[str, Any], facts: Facts) -> Iterator[Check]:
+def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Path | None]) -> Iterator[Check]:
+    facts = gather(recall(record, where, folder))
     text = dict.fromkeys(("place", "group", "hub", "area", "previous_group", "year"), "str")
     groups, consortia = (
         pd.read_csv(folder / f"{name}.csv", dtype=text, keep_default_na=False, na_values=[""])
         for name in ("groups", "consortia")
     )
-    of, may_hub = _grouped(folder, record, facts, groups)
+    of, instance = _grouped(folder, record, facts, groups)
     yield from guarded("every place is placed", lambda: [_placed(facts, groups)])
     yield from guarded("consortia add up", lambda: [_sums(of, consortia)])
     yield from guarded("rules", lambda: [_rules(of, record)])
     yield from guarded("objectives", lambda: _objectives(of, record))
-    yield from guarded("bounds", lambda: _bounds(of, may_hub, record))
+    if (folder / "allocations.csv").is_file():
+        yield from guarded("the allocation", lambda: check_allocation(folder, record, where, facts))
+    yield from guarded("bounds", lambda: _bounds(of, instance.may_hub, record))
+    yield from guarded("bound C", lambda: check_relaxed(folder, record, facts, instance))
 
 
-def _grouped(
-    folder: Path, record: dict[str, Any], facts: Facts, groups: pd.DataFrame
-) -> tuple[Grouped, np.ndarray[Any, np.dtype[np.bool_]]]:
+def _grouped(folder: Path, record: dict[str, Any], facts: Facts, groups: pd.DataFrame) -> tuple[Grouped, Instance]:
     scenario = facts.loaded.scenario
     said, model = scenario.grouping or Grouping(), load_model(scenario.model[-1])
     before = None
@@ -97,7 +100,7 @@ def _grouped(
     instance = with_exemptions(instance, waived)
     hub_at = groups.set_index("place")["hub"].reindex(list(instance.places)).map(instance.index)
     of = grouped_of(facts, instance, np.asarray(hub_at, dtype=np.int64))
-    return of, instance.may_hub
+    return of, instance
 
 
 def _placed(facts: Facts, groups: pd.DataFrame) -> Check:
@@ -141,7 +144,7 @@ def _rules(of: Grouped, record: dict[str, Any]) -> Check:
 
 def _objectives(of: Grouped, record: dict[str, Any]) -> Iterator[Check]:
     now = objectives(of)
-    for stage in record["objectives"]:
+    for stage in (one for one in record["objectives"] if one["name"] in now):
         missed = abs(now[stage["name"]] - stage["final_value"])
         wrong = [f"recomputed {now[stage['name']]:.9g}"] if missed > max(SLIP, 1e-9 * abs(stage["final_value"])) else []
         if stage["bound"] is not None and stage["bound"] > stage["value"] + SLIP:
@@ -149,10 +152,24 @@ def _objectives(of: Grouped, record: dict[str, Any]) -> Iterator[Check]:
         yield compared(f"objective {stage['name']}", wrong, f"{stage['final_value']:.9g} {stage['unit']}")
 
 
+def _net(of: Grouped, pots: Mapping[str, float]) -> float:
+    """Spend beyond the pots; each pot is held against what its places are allocated."""
+    area = np.array(list(of.area), dtype=object)
+    value = 0.0
+    for name, pot in pots.items():
+        here = area == name if name else np.ones(len(area), dtype=bool)
+        if abs(float(of.budget[here].sum()) - pot) > SLIP * max(1.0, pot):
+            raise ValueError(f"the pot of {name or 'all places'} is not what its places are allocated")
+        value += max(0.0, float(of.spend[here].sum()) - pot)
+    return value
+
+
 def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: dict[str, Any]) -> Iterator[Check]:
-    """Bounds A and B recomputed; a bound of the solver alone is told, not re-proved."""
-    for one in record["bounds"]:
-        if one["name"] == "A":
+    """Bounds A, B and N recomputed; a bound of the solver alone is told, not re-proved."""
+    for one in (found for found in record["bounds"] if found["name"] != "C"):
+        if one["name"] == "N":
+            value = _net(of, one["pots"])
+        elif one["name"] == "A":
             net = pd.Series(of.spend - of.budget).groupby(np.array(list(of.area), dtype=object)).sum()
             value = float(net.clip(lower=0).sum())
         else:

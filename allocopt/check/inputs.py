@@ -33,7 +33,8 @@ TABLES: dict[str, tuple[str, ...]] = {
 }
 TABLES["pot"] = ("pot", "table")
 TABLES["monitoring"] = ("stress", "monitoring", "table")
-"""Key path of each table that a scenario may name."""
+TABLES["grouping"] = ("grouping", "table")
+"""Key path of each table that a scenario may name once; `more.0` and so on are further tables about the places."""
 POUNDS = {"£": 1.0, "GBP": 1.0, "£k": 1e3, "GBP k": 1e3, "£m": 1e6, "GBP m": 1e6, "£bn": 1e9, "GBP bn": 1e9}
 LIMIT = 0.6
 """The effect of past activity stays within +/-60%."""
@@ -86,18 +87,25 @@ def find_tables(folder: Path, record: Plain, scenario: Path | None) -> dict[str,
     With `scenario`, where that file states it; else where timing.json says it was read, beside the scenario file
     that it names, or among the scenarios that are shipped. Raises ScenarioFault when `scenario` is not there.
     """
-    written = {which: name for which in TABLES if (name := _said_at(record, which))}
+    more = [f"more.{number}" for number in range(len(record["scenario"]["inputs"]["places"].get("more", [])))]
+    written = {which: name for which in (*TABLES, *more) if (name := _said_at(record, which))}
     return {
         which: next((path for path in _candidates(folder, which, name, scenario) if path.is_file()), None)
         for which, name in written.items()
     }
 
 
+def keys_of(which: str) -> tuple[str, ...]:
+    """The key path of a table."""
+    number = which.removeprefix("more.")
+    return TABLES.get(which, ("inputs", "places", "more", number, "table"))
+
+
 def _said_at(record: Plain, which: str) -> str | None:
     """The table that the scenario of a run names, as it is written."""
     node: Any = record["scenario"]
-    for key in TABLES[which]:
-        node = node.get(key, {})
+    for key in keys_of(which):
+        node = node[int(key)] if isinstance(node, list) else node.get(key, {})
     return str(node) if node else None
 
 
@@ -121,11 +129,11 @@ def _stated(file: Path, which: str, name: str) -> Iterator[Path]:
     try:
         loaded = load(file)
         node: Any = loaded.scenario
-        for key in TABLES[which]:
-            node = getattr(node, key, None)
+        for key in keys_of(which):
+            node = node[int(key)] if isinstance(node, list) else getattr(node, key, None)
         if node == name:
-            yield loaded.table_path(*TABLES[which])
-    except ScenarioFault:
+            yield loaded.table_path(*keys_of(which))
+    except (ScenarioFault, IndexError):
         return
 
 
@@ -193,7 +201,7 @@ def cells(path: Path) -> pd.DataFrame:
 def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats | None) -> Known:
     """The inputs of a run as its scenario (in run.json) says; `distance` (n,) is the draw of modelled spend."""
     scenario = record["scenario"]
-    places = places_of(scenario["inputs"]["places"], table_of(tables, "places"))
+    places = places_of(scenario["inputs"]["places"], tables)
     years = tuple(scenario["years"])
     announced, people = _pots(scenario["pot"], tables, years), _people(scenario["inputs"], places, tables, years)
     held = _held_back(scenario.get("rules", {}).get("reserve"), years, announced)
@@ -236,8 +244,16 @@ def _figures(frame: pd.DataFrame, column: str) -> Floats:
     return np.array([float(cell) for cell in frame[column]])
 
 
-def places_of(said: Plain, frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the places that take part, by code."""
+def places_of(said: Plain, tables: Mapping[str, Path | None]) -> pd.DataFrame:
+    """The rows of the places that take part, by code, with the columns of further tables about them."""
+    frame = table_of(tables, "places")
+    for number, more in enumerate(said.get("more", [])):
+        fresh = table_of(tables, f"more.{number}").set_index(more["key"])
+        if more.get("others") == "leave_out":
+            frame = frame[frame[said["key"]].isin(fresh.index)]
+        fresh = fresh.loc[list(frame[said["key"]])]
+        columns = {name: list(fresh[name]) for name in fresh.columns if name not in frame.columns}
+        frame = frame.assign(**columns)
     for column, wanted in said.get("only", {}).items():
         frame = frame[frame[column].isin([wanted] if isinstance(wanted, str) else wanted)]
     small = said.get("small_lists")

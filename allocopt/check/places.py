@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from allocopt.check.inputs import POUNDS, Known, Plain, places_of, table_of, target_of
+from allocopt.check.inputs import POUNDS, Known, Plain, places_of, target_of
 from allocopt.check.verdict import Check, Floats, compared, measured
 
 
@@ -17,7 +17,7 @@ def check_formulas(
     frame: pd.DataFrame, record: Plain, tables: Mapping[str, Path | None], own: Known
 ) -> Iterator[Check]:
     """Every candidate's target in formulas.csv, worked out again from the tables, to the pound."""
-    places = places_of(record["scenario"]["inputs"]["places"], table_of(tables, "places"))
+    places = places_of(record["scenario"]["inputs"]["places"], tables)
     candidates = {"formula": record["scenario"]["formula"], **record["scenario"].get("formulas", {})}
     listed = list(dict.fromkeys(frame["formula"]))
     yield compared("formulas listed", [] if listed == list(candidates) else [f"{listed}"], ", ".join(candidates))

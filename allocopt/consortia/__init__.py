@@ -6,7 +6,7 @@ below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from allocopt.consortia.given import fault, given_grouping, given_hubs
 from allocopt.errors import PlanRefused, Problem, ScenarioFault
 from allocopt.grouping.instance import Instance, Ints, on_sphere
 from allocopt.grouping.neighbours import delaunay_graph
+from allocopt.grouping.programme import INDEX
 from allocopt.grouping.solution import EVALUATED, Solution, Task, evaluated, solve_grouping
 from allocopt.ledger import whole_pounds
 from allocopt.model import Model, load_model
@@ -48,6 +49,16 @@ TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
+class TwoSteps:
+    """Beside a joint plan: the allocation made first and grouped after, under the same rules and objectives."""
+
+    hub: Ints
+    budget: Pounds
+    values: Mapping[str, float]
+    """Every objective of the scenario by name"""
+
+
+@dataclass(frozen=True)
 class Consortia:
     """A finished grouping: what it was made from, what was decided and proved, and the tables in pounds."""
 
@@ -62,6 +73,8 @@ class Consortia:
     broken: tuple[Broken, ...]
     groups: pd.DataFrame
     consortia: pd.DataFrame
+    two_steps: TwoSteps | None = None
+    """Of a joint plan: one after the other"""
 
     @property
     def status(self) -> str:
@@ -73,7 +86,7 @@ class Consortia:
 
 def is_grouping(scenario: Scenario) -> bool:
     """Whether the last model of a scenario groups places."""
-    return load_model(scenario.model[-1]).kind == "grouping"
+    return load_model(scenario.model[-1]).kind in ("grouping", "joint")
 
 
 def make_consortia(facts: Facts, *, tell: Callable[[str], None] = lambda step: None) -> Consortia:  # noqa: ARG005
@@ -89,12 +102,25 @@ def make_consortia(facts: Facts, *, tell: Callable[[str], None] = lambda step: N
     task = _task(scenario, model, instance, said, tell)
     given = given_grouping(facts, said)
     solution = solve_grouping(task) if given is None else evaluated(task, given_hubs(instance, given))
-    of = grouped_of(facts, solution.instance, solution.hub)
-    broken = tuple(broken_rules(of if given is None else replace(of, declared=None)))
-    if given is None:
+    return finished(facts, model, before, solution, (budget, spend))
+
+
+def finished(
+    facts: Facts,
+    model: Model,
+    before: Plan | None,
+    solution: Solution,
+    money: tuple[Pounds, Pounds],
+    *,
+    two_steps: TwoSteps | None = None,
+) -> Consortia:
+    """A solution after its own check, with its tables in pounds. Raises PlanRefused for a plan that fails it."""
+    of, given = grouped_of(facts, solution.instance, solution.hub), solution.method == EVALUATED
+    broken = tuple(broken_rules(replace(of, declared=None) if given else of))
+    if not given:
         _refuse_wrong(facts, solution, broken)
-    groups, consortia = tables_of(facts, solution, budget, spend)
-    return Consortia(facts, model, before, solution, budget, spend, broken, groups, consortia)
+    groups, consortia = tables_of(facts, solution, *money)
+    return Consortia(facts, model, before, solution, *money, broken, groups, consortia, two_steps)
 
 
 def _task(scenario: Scenario, model: Model, instance: Instance, said: Grouping, tell: Callable[[str], None]) -> Task:
@@ -222,7 +248,7 @@ def instance_of(facts: Facts, model: Model, said: Grouping, budget: Pounds, spen
     hub, area, present = inputs.role("hub"), inputs.role("area"), inputs.role("group")
     imd, latitude, longitude = (_floats(facts, role) for role in ("imd", "latitude", "longitude"))
     choice = said.hubs or ("free" if hub is None else "declared")
-    accepted = {rule.name for rule in model.rules}
+    accepted = {rule.name for rule in model.rules if rule.index in INDEX}
     settings = {name: one.parameters for name, one in facts.loaded.scenario.rules.items() if name in accepted}
     settings = {
         name: {**said_of, **({"waive": []} if said_of.get("waive") == "least" else {})}
@@ -277,7 +303,7 @@ def _refuse_wrong(facts: Facts, solution: Solution, broken: Sequence[Broken]) ->
     if broken:
         raise PlanRefused(f"the plan breaks {len(broken)} rules and is not written: {'; '.join(map(str, broken[:5]))}")
     found = objectives(grouped_of(facts, solution.instance, solution.hub))
-    for stage in solution.stages:
+    for stage in (one for one in solution.stages if one.name in found):
         if abs(found[stage.name] - stage.final_value) > max(TOLERANCE, 1e-9 * abs(stage.final_value)):
             raise PlanRefused(
                 f"{stage.name} is {found[stage.name]:.9g} by the checker, {stage.final_value:.9g} by the plan"

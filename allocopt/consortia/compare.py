@@ -40,6 +40,9 @@ def comparison_of(found: Consortia) -> pd.DataFrame:
     rows = [comparison_row(found, "unpooled", np.arange(len(found.solution.instance)), bound=None)]
     for name in said.compare:
         rows += list(_ROWS[name](found, said)) if name in _ROWS else []
+    if found.two_steps is not None:
+        steps = replace(found, budget=found.two_steps.budget)
+        rows.append(comparison_row(steps, "one after the other", found.two_steps.hub, bound=None))
     bound = next((stage.bound for stage in found.solution.stages if stage.name == "gross_deficit"), None)
     return pd.DataFrame([*rows, comparison_row(found, "plan", found.solution.hub, bound=bound)])
 

@@ -35,11 +35,12 @@ def grouping_record(found: Consortia) -> dict[str, Any]:
         "status": found.status,
         "objectives": [stage_record(stage) for stage in solution.stages],
         "headline": headline(found),
-        "rules": [_rule_record(found, rule) for rule in found.model.rules if rule.name in solution.instance.settings],
+        "rules": [*_allocation_rules(found), *_grouping_rules(found)],
         "bounds": [_bound_record(found, one) for one in solution.bounds],
         "exemptions": [{"rule": one.rule, "code": one.code, "words": one.words} for one in solution.exemptions],
         "broken": [{"rule": one.rule, "at": one.at, "words": one.words} for one in found.broken],
-        "before": None if found.before is None else _before_record(found),
+        "before": None if found.before is None or found.model.kind == "joint" else _before_record(found),
+        **({} if found.two_steps is None else {"two_steps": _two_steps(found)}),
         "method": solution.method,
         "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
         "versions": versions(),
@@ -50,6 +51,45 @@ def grouping_record(found: Consortia) -> dict[str, Any]:
         "spend": spend.words if spend else None,
         "summary": summary(found),
     }
+
+
+def _grouping_rules(found: Consortia) -> list[dict[str, Any]]:
+    settings = found.solution.instance.settings
+    return [_rule_record(found, rule) for rule in found.model.rules if rule.name in settings]
+
+
+def _allocation_rules(found: Consortia) -> list[dict[str, Any]]:
+    """The rules about allocations of a joint plan, with the rows that bind."""
+    if found.model.kind != "joint" or found.before is None:
+        return []
+    rules: list[dict[str, Any]] = record(found.before, with_prices=False)["rules"]
+    return rules
+
+
+def _two_steps(found: Consortia) -> dict[str, Any]:
+    """Of a joint plan: what one after the other reaches under the same rules, objective by objective."""
+    assert found.two_steps is not None
+    stages = {stage.name: stage for stage in found.solution.stages}
+    return {
+        "objectives": [
+            {"name": name, "unit": stages[name].unit, "one_after_the_other": value, "jointly": stages[name].final_value}
+            for name, value in found.two_steps.values.items()
+        ],
+        "words": _two_steps_words(found),
+    }
+
+
+def _two_steps_words(found: Consortia) -> str:
+    assert found.two_steps is not None
+    said = []
+    for stage in found.solution.stages:
+        other = found.two_steps.values[stage.name]
+        amounts = [
+            say_money(one) if stage.unit == "GBP m" else f"{one:,.6g} {stage.unit}"
+            for one in (stage.final_value, other)
+        ]
+        said.append(f"{stage.name} {amounts[0]} jointly, {amounts[1]} one after the other")
+    return "; ".join(said)
 
 
 def _before_record(found: Consortia) -> dict[str, Any]:
@@ -113,6 +153,8 @@ def _bound_record(found: Consortia, one: Bound) -> dict[str, Any]:
     if one.side is not None:
         chosen = np.flatnonzero(one.side & (found.solution.instance.over > 0))
         said["overspenders"] = [codes[p] for p in chosen]
+    if one.pots is not None:
+        said["pots"] = dict(one.pots)
     return said
 
 
@@ -164,6 +206,8 @@ def summary(found: Consortia) -> str:
     if "bound_gbp" in head:
         said += f"; no grouping under these rules has less than {say_money(head['bound_gbp'] / 1e6)}"
     moved = f"{head['places_moved']:,} places leave their present group"
+    if found.two_steps is not None:
+        said += f". Decided one after the other: {_two_steps_words(found)}"
     return f"{said}. People are on average {head['travel_km']:.1f} km from their hub; {moved}."
 
 

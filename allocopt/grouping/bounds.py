@@ -12,6 +12,7 @@ Both need fixed budgets. Imports `instance` alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,10 @@ class Bound:
     side: Flags | None = None
     """(n,) for B: the places of the minimum cut; their overspend less their surplus is the bound"""
     clusters: tuple[Cluster, ...] = ()
+    prices: Mapping[str, float] | None = None
+    """for C: the row prices that prove it, by row name"""
+    pots: Mapping[str, float] | None = None
+    """for N: the pots that it rests on, GBP m by area ("": of all places)"""
 
 
 def area_bound(instance: Instance) -> Bound | None:

@@ -20,6 +20,9 @@ from allocopt.model import Model, Objective, Rule
 from allocopt.modelling import pyo
 from allocopt.problem import paused_collector
 
+INDEX = ("pairs", "hubs", "grouping")
+"""What rules and objectives about a grouping are asked for; a model may have others too."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -42,9 +45,11 @@ class Built:
 class GroupingView:
     """A grouping as the rules see it: dictionaries by place code, and the variables to be decided."""
 
-    def __init__(self, instance: Instance, part: Part, allowed: Sequence[tuple[int, int, float]]) -> None:
+    def __init__(
+        self, instance: Instance, part: Part, allowed: Sequence[tuple[int, int, float]], model: Any = None
+    ) -> None:
         self.instance, self.part = instance, part
-        self.model = pyo.ConcreteModel()
+        self.model = pyo.ConcreteModel() if model is None else model
         codes = instance.places
         self.places = tuple(codes[p] for p in part.places)
         self.pairs = tuple((codes[p], codes[h]) for p, h, _ in allowed)
@@ -104,10 +109,17 @@ class GroupingView:
             variable = self.model.deficit[h]
             variable.setlb(0.0)
             variable.setub(sum(max(0.0, self.over[p]) for p in self.members[h]))
-            overspend = sum(self.over[p] * self.x[p, h] for p in self.members[h])
-            self.model.deficit_definition[h] = variable - overspend >= 0
+            self.model.deficit_definition[h] = variable - self.overspend(h) >= 0
             self._deficit[h] = variable
         return self._deficit[h]
+
+    def overspend(self, h: str) -> Any:
+        """Spend of the consortium of hub h less its budget."""
+        return sum(self.over[p] * self.x[p, h] for p in self.members[h])
+
+    def beyond(self, p: str, h: str, share: float) -> Any:
+        """What place p brings to hub h beyond its spend, when only this share of its budget counts."""
+        return (self.budget[p] * share - self.spend[p]) * self.x[p, h]
 
     def binary(self, name: str, *key: str) -> Any:
         """A further yes-or-no variable of a rule."""
@@ -188,13 +200,19 @@ def build_part(model: Model, instance: Instance, part: Part, objectives: Sequenc
         alone = [p for p in view.places if not view.choices[p]]
         if alone:
             raise Infeasible(f"no hub that {', '.join(alone[:10])} may join")
-        skip = {rule.name for rule in filters(model, instance)}
-        for rule in (*model.always, *model.rules):
-            if rule in model.always or (instance.on(rule.name) and rule.name not in skip):
-                _add_rule(view, rule, instance.settings.get(rule.name, {}))
+        add_rules(view, model)
         for objective in objectives:
             view.model.add_component(f"objective_{objective.name}", pyo.Objective(expr=objective.write(view) + 0.0))
     return Built(view.model, view)
+
+
+def add_rules(view: GroupingView, model: Model) -> None:
+    """The rows of the model's rules about groupings that always hold or are on."""
+    skip = {rule.name for rule in filters(model, view.instance)}
+    for rule in (*model.always, *model.rules):
+        here = rule.index in INDEX and rule.name not in skip
+        if here and (rule in model.always or view.instance.on(rule.name)):
+            _add_rule(view, rule, view.instance.settings.get(rule.name, {}))
 
 
 def _add_rule(view: GroupingView, rule: Rule, said: Mapping[str, Any]) -> None:

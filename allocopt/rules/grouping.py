@@ -83,8 +83,8 @@ def balance_band(
     if h in waive or m.area[h] in waive:
         return {}
     common = m.common_balance(h)
-    above = sum((m.budget[p] * (1 - common - max) - m.spend[p]) * m.x[p, h] for p in m.members[h])
-    below = sum((m.budget[p] * (1 - common + max) - m.spend[p]) * m.x[p, h] for p in m.members[h])
+    above = sum(m.beyond(p, h, 1 - common - max) for p in m.members[h])
+    below = sum(m.beyond(p, h, 1 - common + max) for p in m.members[h])
     return {"surplus": above <= 0, "deficit": below >= 0}
 
 

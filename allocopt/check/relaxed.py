@@ -1,0 +1,101 @@
+"""What a grouping's folder holds beyond the grouping: bound C from its kept prices, and the allocation that is pooled.
+
+Bound C is evaluated by weak duality on the programme compiled anew from the inputs, with no solver; the allocation is
+held against the checker's own reading of the inputs and its own rules. Imports the rooms that compile, `check.bound`,
+`check.inputs`, `check.plan`, `check.rules`, `check.decided` and `check.verdict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from allocopt.check.bound import cheapest, decided_of, drawn_distance
+from allocopt.check.inputs import Plain, known
+from allocopt.check.plan import check_against_inputs, check_columns, given_of
+from allocopt.check.rules import SECOND, check_objectives, check_rule, said_of
+from allocopt.check.verdict import Check, Floats
+from allocopt.grouping.instance import Instance, components, possible_pairs
+from allocopt.grouping.joint import build_joint
+from allocopt.grouping.relaxed import compiled_parts
+from allocopt.model import load_model
+from allocopt.plan import Facts
+from allocopt.solve.compiled import Compiled
+
+SLIP = 1e-6
+"""GBP million: a pound."""
+
+
+def check_allocation(folder: Path, record: Plain, where: Mapping[str, Path | None], facts: Facts) -> Iterator[Check]:
+    """The allocation that a grouping pools: its table, the rules that are on and its objectives, in plain numpy."""
+    text = {"place": "str", "name": "str", "year": "str"}
+    table = pd.read_csv(folder / "allocations.csv", dtype=text, keep_default_na=False, na_values=[""])
+    yield from check_columns(table)
+    own = known(record, where, distance=drawn_distance(facts))
+    yield from check_against_inputs(table, own, record)
+    decided = decided_of(own, given_of(table))
+    names = ["budget", *record["scenario"].get("rules", {})]
+    unseen = []
+    model = load_model(record["scenario"]["model"][0])
+    for rule in (*model.always, *model.rules):
+        if rule.name in SECOND and rule.name in names:
+            yield check_rule(rule.name, decided, said_of(record, rule.name))
+        elif rule.name in names and rule.index in ("places", "year", "path"):
+            unseen.append(rule.name)
+    if unseen:
+        words = f"no second implementation of {', '.join(unseen)}: held by the solver's programme only"
+        yield Check("rules of the allocation", True, words)
+    if model.kind == "joint":
+        others = [one for one in record["objectives"] if one["name"] != "gross_deficit"]
+        yield from check_objectives(decided, {**record, "objectives": others})
+
+
+def check_relaxed(folder: Path, record: Plain, facts: Facts, instance: Instance) -> Iterator[Check]:
+    """Bound C from the prices in certificate.npz, on matrices compiled anew."""
+    stated = [one for one in record["bounds"] if one["name"] == "C"]
+    if not stated:
+        return
+    with np.load(folder / "certificate.npz", allow_pickle=False) as kept:
+        rows = [row.decode("utf-8") for row in kept["C.rows"]]
+        prices = dict(zip(rows, kept["C.prices"].tolist(), strict=True))
+    used, value = 0, 0.0
+    for compiled in _compiled(facts, instance):
+        found, taken = _proved(compiled, prices)
+        value, used = value + max(0.0, found), used + taken
+    if used != len(prices):
+        raise ValueError(f"{len(prices) - used} of the kept prices are of rows that the programme does not have")
+    passed = value >= stated[0]["value"] - SLIP
+    words = f"re-proved by weak duality with {len(prices):,} prices: GBP {value:,.6f}m"
+    yield Check("bound C", passed, words if passed else f"the kept prices prove only GBP {value:,.6f}m")
+
+
+def _compiled(facts: Facts, instance: Instance) -> Iterator[Compiled]:
+    scenario = facts.loaded.scenario
+    model, pairs = load_model(scenario.model[-1]), possible_pairs(instance)
+    if model.kind == "joint":
+        joint = build_joint(
+            facts.situation, instance, pairs, model, rules=scenario.rules, objectives=scenario.objectives
+        )
+        yield joint.compiled
+        return
+    yield from compiled_parts(model, instance, pairs, components(instance, pairs))
+
+
+def _proved(compiled: Compiled, prices: Mapping[str, float]) -> tuple[float, int]:
+    """What the prices of this programme's rows prove of its first objective, and how many there are."""
+    names: dict[str, Any] = {name: row for row, name in enumerate(compiled.row_names)}
+    y = np.zeros(len(names))
+    for name in (one for one in prices if one in names):
+        y[names[name]] = prices[name]
+    if not np.isfinite(y).all():
+        raise ValueError("a kept price is no finite number")
+    taken = sum(name in names for name in prices)
+    lower, upper = compiled.row_lower, compiled.row_upper
+    y[((y > 0) & np.isneginf(lower)) | ((y < 0) & np.isposinf(upper))] = 0.0
+    reduced: Floats = compiled.costs[0] - compiled.matrix.T @ y
+    value = cheapest(y, lower, upper) + cheapest(reduced, compiled.column_lower, compiled.column_upper)
+    return float(value + compiled.offsets[0]), taken
