@@ -20,7 +20,7 @@ EXACT = Solver(gap="0%", slack="0%", slack_at_least="£0.1", time_limit="60s")  
 def random_instance(seed: int) -> tuple[Instance, np.ndarray]:
     """3 to 8 places with random rules, and their latitude and longitude in degrees."""
     draw = np.random.default_rng(seed)
-    hubs = ("free", "optional", "declared")[seed % 3]
+    hubs = ("free", "optional", "declared")[seed // 3 % 3]
     n = int(draw.integers(3, 7 if hubs == "free" else 9))
     where = np.column_stack([52 + 0.2 * draw.random(n), 0.3 * draw.random(n)])
     budget = draw.integers(5, 20, n).astype(float)

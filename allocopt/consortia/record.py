@@ -153,6 +153,8 @@ def _bound_record(found: Consortia, one: Bound) -> dict[str, Any]:
     if one.side is not None:
         chosen = np.flatnonzero(one.side & (found.solution.instance.over > 0))
         said["overspenders"] = [codes[p] for p in chosen]
+    if one.prices is not None:
+        said["prices"] = len(one.prices)
     if one.pots is not None:
         said["pots"] = dict(one.pots)
     return said

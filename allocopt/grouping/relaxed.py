@@ -23,12 +23,12 @@ from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled, compile_problem
 from allocopt.solve.highs import minimise
 
-MOST_PAIRS = 60_000
+MOST_PAIRS = 250_000
 """Possible pairs of all parts together up to which the relaxation is solved (about half a minute)."""
 ROWS = ("population_window", "balance_band", "number_of_consortia", "deprivation_mix", "surplus_concentration", "moves")
 ROWS_TOO = ("together", "apart", "containment")
 """Rules that bounds A and B do not know: without one of them, or areas crossed, C adds little."""
-SECONDS = 60.0
+SECONDS = 300.0
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from allocopt.grouping.measure import objective_values
 from allocopt.grouping.national import KNOWN, Wanted, search_nation
 from allocopt.grouping.neighbours import Graph, delaunay_graph
 from allocopt.grouping.programme import Part
+from allocopt.grouping.relaxed import relaxed_bound
 from allocopt.model import Model, Objective, load_model
 from allocopt.settings import Grouping, Solver
 from allocopt.solve.integer import Effort
@@ -90,7 +91,7 @@ def solve_grouping(task: Task) -> Solution:
     if _too_large(task, pairs, parts):
         return _nationally(task, exempt, graph)
     task.tell("bounds")
-    bounds = bounds_of(task.instance, pairs)
+    bounds, unsaid = _all_bounds(task, pairs, parts)
     task.tell(f"solving {len(parts)} parts")
     answers, more = _solve_parts(task, pairs, parts, bounds, graph)
     task.instance = with_exemptions(task.instance, more)
@@ -98,15 +99,24 @@ def solve_grouping(task: Task) -> Solution:
     for answer in answers:
         hub[answer.places] = answer.hub
     if more:
-        bounds = bounds_of(task.instance, possible_pairs(task.instance))
+        pairs = possible_pairs(task.instance)
+        bounds, unsaid = _all_bounds(task, pairs, components(task.instance, pairs))
     stages = _stages(task, answers, bounds, objective_values(task.instance, hub))
     method = f"{len(parts)} integer programmes" if len(parts) > 1 else "one integer programme"
-    return Solution(task.instance, hub, stages, bounds, (*exempt, *more), (), method)
+    return Solution(task.instance, hub, stages, bounds, (*exempt, *more), unsaid, method)
+
+
+def _all_bounds(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> tuple[tuple[Bound, ...], tuple[str, ...]]:
+    """Bounds A, B and C, and in words why C was not computed where it would say more."""
+    relaxed, unsaid = relaxed_bound(task.model, task.instance, pairs, parts)
+    found = bounds_of(task.instance, pairs)
+    return (*found, *([relaxed] if relaxed else [])), ((unsaid,) if unsaid else ())
 
 
 def evaluated(task: Task, hub: Ints) -> Solution:
     """A given grouping under the same measures: nothing is sought, the bounds stand beside it."""
-    bounds = bounds_of(task.instance, possible_pairs(task.instance))
+    pairs = possible_pairs(task.instance)
+    bounds, unsaid = _all_bounds(task, pairs, components(task.instance, pairs))
     best, final = max(bounds, key=lambda one: one.value), objective_values(task.instance, hub)
     stages = tuple(
         stage_of(
@@ -121,7 +131,7 @@ def evaluated(task: Task, hub: Ints) -> Solution:
         )
         for number, one in enumerate(task.objectives)
     )
-    return Solution(task.instance, hub, stages, bounds, (), (), EVALUATED)
+    return Solution(task.instance, hub, stages, bounds, (), unsaid, EVALUATED)
 
 
 def _too_large(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> bool:
@@ -154,7 +164,10 @@ def _nationally(task: Task, exempt: tuple[Exemption, ...], graph: Graph | None) 
     found = search_nation(task.model, task.instance, wanted, graph)
     task.instance = found.instance
     final = objective_values(found.instance, found.hub)
-    best = max(found.bounds, key=lambda one: one.value)
+    pairs = possible_pairs(found.instance)
+    relaxed, unsaid = relaxed_bound(task.model, found.instance, pairs, components(found.instance, pairs))
+    bounds = (*found.bounds, *([relaxed] if relaxed else []))
+    best = max(bounds, key=lambda one: one.value)
     stages = []
     for number, name in enumerate(names):
         value, bound, cap, by = final[name], 0.0, final[name], "none"
@@ -166,9 +179,8 @@ def _nationally(task: Task, exempt: tuple[Exemption, ...], graph: Graph | None) 
             stage_of(task, number, value=value, bound=bound, cap=cap, final=final[name], by=by, method="search")
         )
     exemptions = (*exempt, *found.exemptions)
-    return Solution(
-        found.instance, found.hub, tuple(stages), found.bounds, exemptions, found.notes, "annealing and neighbourhoods"
-    )
+    notes = (*found.notes, *([unsaid] if unsaid else []))
+    return Solution(found.instance, found.hub, tuple(stages), bounds, exemptions, notes, "annealing and neighbourhoods")
 
 
 def _reachable(task: Task) -> tuple[Instance, tuple[Exemption, ...]]:

@@ -59,7 +59,15 @@ def minimise_whole(
         solution.col_value = start.tolist()
         highs.setSolution(solution)
     highs.run()
+    if start is not None and not np.isfinite(highs.getInfo().mip_dual_bound) and _claims_optimum(highs):
+        highs.clearSolver()
+        highs.setOptionValue("presolve", "off")  # presolve threw away all but the start by a hair's breadth
+        highs.run()
     return _read(highs, compiled, relaxed=relaxed or not compiled.integer.any())
+
+
+def _claims_optimum(highs: highspy.Highs) -> bool:
+    return bool(highs.getModelStatus() == highspy.HighsModelStatus.kOptimal)
 
 
 def _read(highs: highspy.Highs, compiled: Compiled, *, relaxed: bool) -> IntegerPoint:
