@@ -20,7 +20,7 @@ from allocopt.assurance import assurance
 from allocopt.attributes import attributes, groupings, places_table
 from allocopt.certificates import write_certificate, write_prices
 from allocopt.consortia import Consortia, is_grouping, make_consortia
-from allocopt.consortia.compare import tables_of_run
+from allocopt.consortia.compare import alternatives_record, plans_of, tables_of_run
 from allocopt.consortia.joint import make_joint
 from allocopt.consortia.record import grouping_record
 from allocopt.diagnose import diagnose
@@ -28,6 +28,7 @@ from allocopt.effects import check_groupings, effects_tables, summary, tidy, war
 from allocopt.errors import Infeasible, InputFault, Problem
 from allocopt.folders import folder_name, whole_folder, write_json
 from allocopt.formulas import compare_formulas
+from allocopt.grouping.joint import about_allocations
 from allocopt.limits import limits, streams_table
 from allocopt.model import load_model
 from allocopt.plan import Facts, Plan, gather, make_plan
@@ -173,8 +174,13 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
     made = (make_joint if joint else make_consortia)(facts, tell=tell)
     tell("working out effects")
     money = pd.DataFrame({"budget_gbp": made.budget, "spend_gbp": made.spend}, index=facts.inputs.places.index)
-    tables = {**tables_of_run(made), "places": places_table(facts, money)}
-    return Run(grouping_record(made), tables, None, made)
+    plans = plans_of(made, tell=tell)
+    tables = {**tables_of_run(made, plans), "places": places_table(facts, money)}
+    said = grouping_record(made)
+    wished = facts.loaded.scenario.grouping is not None and facts.loaded.scenario.grouping.alternatives is not None
+    if wished and made.status != "evaluated":
+        said["alternatives"] = alternatives_record(made, plans)
+    return Run(said, tables, None, made)
 
 
 def _choice_run(facts: Facts, tell: Tell) -> Run:
@@ -188,7 +194,8 @@ def _choice_run(facts: Facts, tell: Tell) -> Run:
 def explained(facts: Facts, failure: Infeasible, tell: Tell) -> Infeasible:
     """The failure with its reasons and cures; a grouping that explains itself, or whose first model holds, as it is."""
     tell("finding out why it cannot be solved")
-    found = diagnose(facts, load_model(facts.loaded.scenario.model[0]), failure)
+    model = load_model(facts.loaded.scenario.model[0])
+    found = diagnose(facts, about_allocations(model) if model.kind == "joint" else model, failure)
     return found if found.cures or not is_grouping(facts.loaded.scenario) else failure
 
 

@@ -14,7 +14,7 @@ from situations import on
 
 import allocopt
 from allocopt.check.folder import verify
-from allocopt.errors import ScenarioFault
+from allocopt.errors import Infeasible, ScenarioFault
 from allocopt.grouping.exact import Slack
 from allocopt.grouping.instance import possible_pairs
 from allocopt.grouping.joint import build_joint, pieces_of, pots_of
@@ -248,3 +248,10 @@ def test_what_a_joint_programme_cannot_be_asked_is_told(scenario, change, words)
     with pytest.raises(ScenarioFault) as failure:
         allocopt.run(scenario, out=None, set=change)
     assert words in str(failure.value.problems)
+
+
+def test_an_allocation_that_cannot_be_made_is_explained_with_cures(scenario):
+    with pytest.raises(Infeasible) as failure:
+        allocopt.run(scenario, out=None, set={"rules.growth_floor.rate": "6%"})
+    assert "growth_floor contradicts budget" in str(failure.value)
+    assert any(cure.key == "rules.growth_floor.rate" and cure.verified for cure in failure.value.cures)

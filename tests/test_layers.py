@@ -60,7 +60,7 @@ solve.stages solve.even
 grouping.instance
 grouping.bounds grouping.neighbours grouping.programme grouping.measure
 grouping.exact grouping.exempt grouping.relaxed grouping.joint
-grouping.jointly
+grouping.jointly grouping.alternatives
 grouping.anneal grouping.travel
 grouping.search
 grouping.national
@@ -93,7 +93,7 @@ check.decided check.places
 check.rounds
 check.plan check.rules
 check.bound
-check.stress check.rolling check.relaxed
+check.stress check.rolling check.relaxed check.alternatives
 check.consortia
 diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures
 diagnose check.folder

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from allocopt.check.alternatives import check_alternatives
 from allocopt.check.bound import recall
 from allocopt.check.grouping import Grouped, broken_rules, cut_bound, objectives, reachable_hubs
 from allocopt.check.inputs import check_files, check_hash, find_tables
@@ -82,6 +83,8 @@ def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Pa
     yield from guarded("consortia add up", lambda: [_sums(of, consortia)])
     yield from guarded("rules", lambda: [_rules(of, record)])
     yield from guarded("objectives", lambda: _objectives(of, record))
+    if "alternatives" in record:
+        yield from guarded("alternatives", lambda: check_alternatives(folder, record, of))
     if (folder / "allocations.csv").is_file():
         yield from guarded("the allocation", lambda: check_allocation(folder, record, where, facts))
     yield from guarded("bounds", lambda: _bounds(of, instance.may_hub, record))

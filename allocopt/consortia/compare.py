@@ -13,29 +13,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.consortia import Consortia, task_of
+from allocopt.check.grouping import broken_rules
+from allocopt.consortia import Consortia, grouped_of, task_of
 from allocopt.consortia.record import comparison_row, effects_of
-from allocopt.errors import AllocoptError, Infeasible, Stopped
+from allocopt.errors import Infeasible, Stopped
+from allocopt.grouping.alternatives import Wish, alternatives, differences
 from allocopt.grouping.instance import Ints, possible_pairs
-from allocopt.grouping.measure import hubs_of_labels
-from allocopt.grouping.solution import Solution, Task, solve_grouping
+from allocopt.grouping.measure import hubs_of_labels, overspends
+from allocopt.grouping.solution import EVALUATED, Solution, solve_grouping
 from allocopt.settings import Grouping
 
 
-def tables_of_run(found: Consortia) -> dict[str, pd.DataFrame]:
+def tables_of_run(found: Consortia, plans: Sequence[Ints]) -> dict[str, pd.DataFrame]:
     """Every table of a grouping by file name; those that the scenario does not ask for are not there."""
-    comparison = comparison_of(found)
+    comparison = comparison_of(found, plans)
     tables = {"groups": found.groups, "consortia": found.consortia, "comparison": comparison}
     tables["effects"] = effects_of(found, comparison)
-    further = {"travel_frontier": frontier_of(found), "alternatives": alternatives_of(found)}
-    tables |= {name: table for name, table in further.items() if table is not None}
+    frontier = frontier_of(found)
+    tables |= {} if frontier is None else {"travel_frontier": frontier}
+    tables |= {"alternatives": alternatives_table(found, plans)} if len(plans) > 1 else {}
     if found.before is not None:
         tables["allocations"] = found.before.table
     return tables
 
 
-def comparison_of(found: Consortia) -> pd.DataFrame:
-    """The rows that `grouping.compare` asks for, after no pooling at all and before the plan."""
+def comparison_of(found: Consortia, plans: Sequence[Ints] = ()) -> pd.DataFrame:
+    """The rows that `grouping.compare` asks for, after no pooling at all and before the plan and its alternatives."""
     said = found.facts.loaded.scenario.grouping or Grouping()
     rows = [comparison_row(found, "unpooled", np.arange(len(found.solution.instance)), bound=None)]
     for name in said.compare:
@@ -44,7 +47,9 @@ def comparison_of(found: Consortia) -> pd.DataFrame:
         steps = replace(found, budget=found.two_steps.budget)
         rows.append(comparison_row(steps, "one after the other", found.two_steps.hub, bound=None))
     bound = next((stage.bound for stage in found.solution.stages if stage.name == "gross_deficit"), None)
-    return pd.DataFrame([*rows, comparison_row(found, "plan", found.solution.hub, bound=bound)])
+    rows.append(comparison_row(found, "plan", found.solution.hub, bound=bound))
+    rows += [comparison_row(found, f"alternative {k}", hub, bound=bound) for k, hub in enumerate(plans) if k]
+    return pd.DataFrame(rows)
 
 
 def _present(found: Consortia, said: Grouping) -> Iterator[dict[str, Any]]:
@@ -115,40 +120,47 @@ def frontier_of(found: Consortia) -> pd.DataFrame | None:
     return pd.DataFrame(rows)
 
 
-def alternatives_of(found: Consortia) -> pd.DataFrame | None:
-    """Plans within a share of the best deficit that differ from each other in a number of places: place, plan, hub."""
+def plans_of(found: Consortia, *, tell: Callable[[str], None] = lambda step: None) -> list[Ints]:  # noqa: ARG005
+    """The plan and its alternatives; the plan alone where none is asked for."""
     said = found.facts.loaded.scenario.grouping
-    if said is None or said.alternatives is None:
-        return None
-    wanted, plans = said.alternatives, [found.solution.hub]
-    best = next(stage.value for stage in found.solution.stages if stage.name == "gross_deficit")
-    for turn in range(1, 4 * wanted.number + 1):
-        if len(plans) > wanted.number:
-            break
-        hub = _another(found, said, plans, turn)
-        worth = np.inf if hub is None else np.maximum(0, np.bincount(hub, weights=found.solution.instance.over)).sum()
-        if hub is not None and worth <= best * (1 + wanted.within) + 1e-6 and _far(hub, plans, wanted.differ):
-            plans.append(hub)
+    if said is None or said.alternatives is None or found.solution.method == EVALUATED:
+        return [found.solution.hub]
+    asked, instance = said.alternatives, found.solution.instance
+    best = float(np.maximum(0.0, overspends(instance, found.solution.hub)).sum())
+    wish = Wish(best * (1 + asked.within), asked.differ)
+    objectives = task_of(found, instance, said).objectives
+    made = alternatives(
+        found.model, instance, objectives, found.solution.hub, number=asked.number, wish=wish, tell=tell
+    )
+    legal = [made[0], *(hub for hub in made[1:] if not broken_rules(grouped_of(found.facts, instance, hub)))]
+    return [
+        hub for k, hub in enumerate(legal) if all(differences(instance, hub, one) >= asked.differ for one in legal[:k])
+    ]
+
+
+def alternatives_table(found: Consortia, plans: Sequence[Ints]) -> pd.DataFrame:
+    """alternatives.csv: the hub of each place in each plan, the best plan being number 0."""
     codes = np.array(found.solution.instance.places, dtype=object)
     frames = [pd.DataFrame({"plan": number, "place": codes, "hub": codes[hub]}) for number, hub in enumerate(plans)]
     return pd.concat(frames, ignore_index=True)
 
 
-def _far(hub: Ints, plans: Sequence[Ints], differ: int) -> bool:
-    return all(int((hub != other).sum()) >= differ for other in plans)
-
-
-def _another(found: Consortia, said: Grouping, plans: Sequence[Ints], turn: int) -> Ints | None:
-    """The plan of another seed, within the allowance, kept away from the plans so far where programmes are exact."""
+def alternatives_record(found: Consortia, plans: Sequence[Ints]) -> dict[str, Any]:
+    """What was asked of the alternatives, what was found, and how far each is from the plans before it."""
+    said = found.facts.loaded.scenario.grouping
+    assert said is not None
     assert said.alternatives is not None
-    task: Task = task_of(found, found.solution.instance, said)
-    task.grouping = said.model_copy(update={"seed": said.seed + turn, "exempt": "least"})
-    task.solver = task.solver.model_copy(update={"slack": 0.5 * said.alternatives.within})
-    task.away_from, task.differ = tuple(plans), said.alternatives.differ
-    try:
-        return solve_grouping(task).hub
-    except AllocoptError:
-        return None
+    asked, instance = said.alternatives, found.solution.instance
+    away = [min(differences(instance, hub, one) for one in plans[:k]) for k, hub in enumerate(plans) if k]
+    words = f"{len(away)} of {asked.number} alternatives found within {asked.within:.3%} of the plan's gross deficit"
+    return {
+        "asked": asked.number,
+        "within": asked.within,
+        "differ": asked.differ,
+        "found": len(away),
+        "least_difference": away,
+        "words": f"{words}, each {asked.differ:,} places or more away from every plan before it",
+    }
 
 
-__all__ = ["alternatives_of", "comparison_of", "frontier_of", "tables_of_run"]
+__all__ = ["comparison_of", "frontier_of", "plans_of", "tables_of_run"]

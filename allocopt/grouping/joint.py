@@ -106,7 +106,7 @@ def build_joint(
     """One Pyomo model of allocations and grouping, compiled. Raises Infeasible where a rule contradicts the numbers."""
     allocations = build(
         situation,
-        _about_allocations(model),
+        about_allocations(model),
         rules=rules,
         objectives=[one for one in objectives if model.objective(one.name).index not in INDEX],
     )
@@ -132,7 +132,7 @@ def build_joint(
     return Joint(view, _ordered(compiled, model, objectives), allocations, alone)
 
 
-def _about_allocations(model: Model) -> Model:
+def about_allocations(model: Model) -> Model:
     """The model with only its rules and objectives about allocations."""
     return replace(
         model,

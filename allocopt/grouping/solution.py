@@ -59,9 +59,6 @@ class Task:
     solver: Solver
     grouping: Grouping
     tell: Callable[[str], None] = lambda step: None  # noqa: ARG005 - the default listener ignores it
-    away_from: tuple[Ints, ...] = ()
-    """Plans that the answer differs from in at least `differ` places"""
-    differ: int = 0
     started: float = field(default_factory=time.perf_counter)
 
     @property
