@@ -16,7 +16,7 @@ import allocopt
 from allocopt.check.folder import verify
 from allocopt.errors import Infeasible, ScenarioFault
 from allocopt.grouping.exact import Slack
-from allocopt.grouping.instance import possible_pairs
+from allocopt.grouping.instance import Instance, on_sphere, possible_pairs
 from allocopt.grouping.joint import build_joint, pieces_of, pots_of
 from allocopt.grouping.jointly import Wanted, relaxed_joint, solve_jointly
 from allocopt.model import load_model
@@ -255,3 +255,39 @@ def test_an_allocation_that_cannot_be_made_is_explained_with_cures(scenario):
         allocopt.run(scenario, out=None, set={"rules.growth_floor.rate": "6%"})
     assert "growth_floor contradicts budget" in str(failure.value)
     assert any(cure.key == "rules.growth_floor.rate" and cure.verified for cure in failure.value.cures)
+
+
+def test_two_consortia_worked_by_hand():
+    """A 100 and B 100 spend 110 and 104, C 100 and D 100 spend 97 and 99; the pot is 408, each may grow 0 to 4%.
+
+    A and D are hubs; B and C may join either. Spend is 410, two more than the pot: no plan leaves less than 2. A with C
+    spends 207 and may get 207; B with D spends 203 and gets the other 201: 2 are short. A with B spends 214 and gets at
+    most 208: 6 are short, whatever C and D are left.
+    """
+    instance = Instance(
+        places=("A", "B", "C", "D"),
+        population=np.full(4, 1000.0),
+        budget=np.full(4, 102.0),
+        spend=np.array([110.0, 104.0, 97.0, 99.0]),
+        area=("all",) * 4,
+        may_hub=np.array([True, False, False, True]),
+        declared=True,
+        position=on_sphere(np.zeros(4), np.array([0.0, 0.1, 0.2, 0.3])),
+    )
+    situation = Situation(
+        places=instance.places,
+        years=("2019-20",),
+        pot=np.array([408.0]),
+        baseline=np.full(4, 100.0),
+        target=np.full((4, 1), 102.0),
+        population=np.full((4, 1), 1000.0),
+        spend=instance.spend[:, None],
+    )
+    rules = on(growth_floor={"rate": 0.0}, growth_ceiling={"rate": 0.04})
+    joint, answer = solved(instance, situation, rules, ("gross_deficit",))
+    assert answer.value == pytest.approx([2.0])
+    assert relaxed_joint(joint, 408.0).value == pytest.approx(2.0)
+    _, apart = solved(
+        replace(instance, settings={"locked": {"places": {"B": "A", "C": "D"}}}), situation, rules, ("gross_deficit",)
+    )
+    assert apart.value == pytest.approx([6.0])
