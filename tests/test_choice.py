@@ -150,11 +150,12 @@ def test_who_leaves_a_mixed_plan_and_what_it_gains():
 
 def test_a_narrow_band_keeps_a_balanced_plan_together():
     """All together have 2 of 40, 5%, and so has each pair (1 of 20). The pair (6, -4) would have 10%, which a band
-    of 5% still allows; one of 3% allows none but those that are.
+    of 5% or more still allows; any narrower one allows none but those that are.
     """
     of = field_of(plain([6, -5, 5, -4], [10_000] * 4, least=20_000, most=20_000), MODEL)
     found = band_that_holds(of, level_of(of, np.array([0, 0, 2, 2])), terms=Terms(), least=0.0)
-    assert (found.setting, found.verified) == (0.03, True)
+    assert found.verified
+    assert 0.048 <= found.setting < 0.05 <= found.fails <= 0.052
 
 
 def test_a_duty_to_take_the_nearest_first_keeps_neighbours_together():

@@ -66,8 +66,10 @@ grouping.search
 grouping.national
 grouping.solution
 choice.kernels choice.swaps choice.field
+choice.circles
 choice.search choice.shunning
 choice.partition choice.programme choice.stability choice.admit
+choice.subsidy
 choice.keep
 choice.levers
 ledger
@@ -85,6 +87,7 @@ consortia.joint
 consortia.record
 consortia.compare
 choosing
+choosing.words
 choosing.tables
 choosing.record
 check.verdict

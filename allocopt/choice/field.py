@@ -9,7 +9,7 @@ Imports `grouping`, `model` and below.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -113,6 +113,11 @@ class Field:
         """Who may join the hub, the hub first."""
         return self.near[self.start[hub] : self.start[hub + 1]]
 
+    def km(self, hub: int) -> Array:
+        """Kilometres from the hub to its candidates."""
+        at = self.candidates(hub)
+        return np.asarray(self.instance.km(at, np.full(len(at), hub)))
+
     def least(self, hub: int) -> float:
         """The fewest people of a coalition around the hub."""
         instance = self.instance
@@ -120,6 +125,11 @@ class Field:
         if instance.places[hub] in waived or instance.area[hub] in waived:
             return 0.0
         return float(instance.said("population_window", "min", 0.0))
+
+    @property
+    def fewest(self) -> float:
+        """The fewest people of a coalition around any hub that is not excused."""
+        return float(self.instance.said("population_window", "min", 0.0))
 
     @property
     def most(self) -> float:
@@ -206,6 +216,14 @@ def field_of(instance: Instance, model: Model, *, share: Share = "per_head", in_
     return Field(instance, model, share, value, weight, instance.population, start, near, in_order)
 
 
+def among(of: Field, keep: Flags) -> Field:
+    """The field of some places alone: the others join nobody."""
+    hub = np.repeat(np.arange(len(of)), np.diff(of.start))
+    inside = keep[hub] & keep[of.near]
+    start = np.concatenate([[0], np.cumsum(np.bincount(hub[inside], minlength=len(of)))]).astype(np.int64)
+    return replace(of, near=of.near[inside], start=start)
+
+
 def level_of(of: Field, group: Ints) -> Array:
     """The balance per weight of each place's consortium, (n,); -inf for a place in none (group -1)."""
     level = np.full(len(of), -np.inf)
@@ -217,4 +235,4 @@ def level_of(of: Field, group: Ints) -> Array:
     return level
 
 
-__all__ = ["Array", "Field", "Flags", "Ints", "Share", "field_of", "level_of"]
+__all__ = ["Array", "Field", "Flags", "Ints", "Share", "among", "field_of", "level_of"]

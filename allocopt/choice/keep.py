@@ -1,7 +1,7 @@
 """What keeps a plan together: the least payments, the share kept of balances, and the core payments of bound B.
 
 Each answer is a setting at which `stability` finds nobody who breaks away; callers run it again to verify. Payments
-are per weight (pounds a head), totals pounds. Imports `stability`, `partition`, `field`, `grouping`, `solve`.
+are per weight (pounds a head), totals pounds. Imports `stability`, `subsidy`, `field`, `grouping`, `solve`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import pyomo.environ as pyo
 
 from allocopt.choice.field import Array, Field, Flags
-from allocopt.choice.partition import free_choice
 from allocopt.choice.stability import Blocking, Stability, Terms, stability
+from allocopt.choice.subsidy import Circle, circles, payments_that_hold
 from allocopt.grouping.bounds import reach_bound
 from allocopt.grouping.instance import possible_pairs
 from allocopt.solve.compiled import compile_problem
@@ -24,6 +24,10 @@ from allocopt.solve.integer import Effort, minimise_whole
 EXACT_ROUNDS = 400
 EXACT_PLACES = 60
 """Up to so many places the least payments are proven by the programme; above, bounded from both sides."""
+PRICED = 0.05
+"""Larger fields: payments are found to this share of the least gain that counts."""
+APART = 200
+"""How many coalitions without common members bound the payments where circles do not."""
 STEP = 1e-6
 """Pounds a head: gains smaller than this are none."""
 
@@ -39,17 +43,19 @@ class Payments:
     """nobody breaks away at these payments: found by running the search again"""
     epsilon: float
     rounds: int
+    circles: tuple[Circle, ...] = ()
+    """what the bound is made of, where the programme is too large"""
 
 
 def least_payments(of: Field, level: Array, *, terms: Terms, least: float) -> Payments:
     """The least total paid to places such that no coalition gains more than `least` for each of its members.
 
     A coalition stays if one member at least has, with its payment, no more than `least` to gain. Small fields are
-    solved by the programme; larger ones have payments that hold and a total that none undercut, from free choice.
+    solved by the programme; larger ones have payments that hold and a total that none undercut (see `subsidy`).
     """
     have = np.array([terms.pays(one) if np.isfinite(one) else -np.inf for one in level])
     if len(of) > EXACT_PLACES:
-        return _from_free_choice(of, have, terms, least)
+        return _from_the_top(of, have, terms, least)
     pay, known, bound = np.zeros(len(of)), list[Blocking](), 0.0
     for number in range(EXACT_ROUNDS):
         found = _leaving(of, have + pay, terms, least, number=20)
@@ -61,21 +67,21 @@ def least_payments(of: Field, level: Array, *, terms: Terms, least: float) -> Pa
     return Payments(pay, _total(of, pay), min(bound, _total(of, pay)), found.stable, found.epsilon, EXACT_ROUNDS)
 
 
-def _from_free_choice(of: Field, have: Array, terms: Terms, least: float) -> Payments:
-    """Paid what free choice would give them, less what they have, nobody can gain: one of every coalition's members is
-    the first that free choice places, and has no less there. Coalitions of free choice have no common members, so the
-    cheapest payment of each adds up to a total that nothing undercuts.
-    """
-    formed = free_choice(of, epsilon=STEP / 10)
-    pay, bound = np.zeros(len(of)), 0.0
-    for one in formed.order:
-        at = list(one.members)
-        needs = np.maximum(0.0, terms.pays(one.ratio) - least - have[at])
-        pay[at] = needs
-        bound += float((needs * of.weight[at]).min())
-    pay[~np.isfinite(pay)] = 0.0
+def _from_the_top(of: Field, have: Array, terms: Terms, least: float) -> Payments:
+    """Payments that hold, found from the best coalition down, and a total that none undercut, circle by circle."""
+    pay = payments_that_hold(of, have, terms, least, epsilon=max(STEP, PRICED * least))
     found = _leaving(of, have + pay, terms, least, number=1)
-    return Payments(pay, _total(of, pay), min(bound, _total(of, pay)), found.stable, found.epsilon, 1)
+    around = circles(of, have, terms, least + STEP)
+    bound = sum(one.value for one in around) if around else _apart(of, have, terms, least)
+    return Payments(pay, _total(of, pay), min(bound, _total(of, pay)), found.stable, found.epsilon, 1, around)
+
+
+def _apart(of: Field, have: Array, terms: Terms, least: float) -> float:
+    """Coalitions without common members would leave: the cheapest payment of each adds up to a total that nothing
+    undercuts.
+    """
+    found = _leaving(of, have, terms, least, number=APART).blocking
+    return float(sum((_needs(have, terms, least, one) * of.weight[list(one.members)]).min() for one in found))
 
 
 def _total(of: Field, pay: Array) -> float:
@@ -134,6 +140,8 @@ class KeptShare:
 
     share: float | None
     epsilon: float
+    fails: float | None = None
+    """a coalition is known that breaks away at any share above this"""
 
 
 def retained_share(of: Field, level: Array, *, terms: Terms, least: float) -> KeptShare:
@@ -142,18 +150,18 @@ def retained_share(of: Field, level: Array, *, terms: Terms, least: float) -> Ke
     Each coalition's gain grows in a straight line with the share, so the line of the coalition that gains most gives
     the next, smaller share to try, until none gains too much.
     """
-    share = terms.retained
+    share, fails = terms.retained, None
     while True:
         now = replace(terms, retained=share)
         found = stability(of, level, terms=now, least=least + STEP, number=1, tolerance=STEP / 10)
         if not found.blocking:
-            return KeptShare(share, found.epsilon)
+            return KeptShare(share, found.epsilon, fails)
         top = found.blocking[0]
         kept = max(top.ratio, 0.0) - max(top.level, 0.0)
         owed = terms.liable * (max(-top.level, 0.0) - max(-top.ratio, 0.0))
         if not np.isfinite(owed) or kept <= 0 or owed > least:
-            return KeptShare(None, found.epsilon)
-        share = (least - owed) / kept
+            return KeptShare(None, owed if np.isfinite(owed) else np.inf, 0.0)
+        share = fails = (least - owed) / kept
 
 
 def common_share(of: Field, level: Array, *, least: float) -> KeptShare:
@@ -161,8 +169,10 @@ def common_share(of: Field, level: Array, *, least: float) -> KeptShare:
     found = stability(of, level, least=STEP, number=1, tolerance=STEP / 10)
     if found.epsilon <= least or not found.blocking:
         return KeptShare(1.0, found.epsilon)
+    if not np.isfinite(found.blocking[0].level):
+        return KeptShare(None, np.inf, 0.0)
     share = least / found.epsilon
-    return KeptShare(share if np.isfinite(found.blocking[0].level) else None, share * found.epsilon)
+    return KeptShare(share, share * found.epsilon, least / found.blocking[0].gain)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,13 @@ def relaxed(score, people, least, most):
 @njit(cache=True)
 def ratio_bound(value, weight, people, least, most):
     """No coalition has more value per weight than this; NEVER where none has enough people (or the hub too many)."""
-    rate, heavy, total = value.sum() / max(weight.sum(), TINY), TINY, 0.0
+    return ratio_from(value, weight, people, least, most, value.sum() / max(weight.sum(), TINY))
+
+
+@njit(cache=True)
+def ratio_from(value, weight, people, least, most, rate):
+    """`ratio_bound`, sought from a first guess of the ratio."""
+    heavy, total = TINY, 0.0
     for _ in range(60):
         total, part = relaxed(value - rate * weight, people, least, most)
         if total == NEVER:
@@ -228,18 +234,29 @@ def payoff(rate, retained, liable):
 
 
 @njit(cache=True)
-def level_gains(value, weight, people, level, least, most, retained, liable):
-    """For each level that a hub's candidates enjoy (increasing, from the hub's own): no coalition of candidates at or
-    below it gains more than this over it, (levels, 2).
+def level_gains(value, weight, people, level, least, most, retained, liable, beat):
+    """(level, gain): no coalition of a hub's candidates at or below a level gains more than this over it, (K, 2).
+
+    From the highest level down to the hub's own. Of levels that could not gain more than `beat` in a row only the
+    lowest is told, with what bounds them all.
     """
     levels = np.unique(level)
     levels = levels[levels >= level[0]]
-    found = np.empty((len(levels), 2))
-    for k in range(len(levels)):
+    found = np.empty((2 * len(levels), 2))
+    rate, told, k = value.sum() / max(weight.sum(), TINY), 0, len(levels) - 1
+    while k >= 0:
         at = np.flatnonzero(level <= levels[k])
-        found[k, 0] = levels[k]
-        bound = ratio_bound(value[at], weight[at], people[at], least, most)
-        found[k, 1] = NEVER
-        if bound != NEVER:
-            found[k, 1] = payoff(bound, retained, liable) - payoff(levels[k], retained, liable)
-    return found
+        rate = ratio_from(value[at], weight[at], people[at], least, most, rate)
+        if rate == NEVER:
+            break
+        best = payoff(rate, retained, liable)
+        found[told, 0], found[told, 1] = levels[k], best - payoff(levels[k], retained, liable)
+        told += 1
+        k -= 1
+        skipped = k
+        while k >= 0 and best - payoff(levels[k], retained, liable) <= beat:
+            k -= 1
+        if k < skipped:
+            found[told, 0], found[told, 1] = levels[k + 1], best - payoff(levels[k + 1], retained, liable)
+            told += 1
+    return found[:told]

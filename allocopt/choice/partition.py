@@ -42,6 +42,7 @@ class Queue:
     def __init__(self, of: Field, keep: Flags, *, epsilon: float) -> None:
         self.of, self.epsilon = of, epsilon
         self.known: dict[int, Best] = {}
+        self.tried: dict[int, tuple[int, float, Best]] = {}
         found = ((bound(of, hub, keep), hub) for hub in of.hubs.tolist() if keep[hub])
         if of.in_order:
             found = ((np.inf, hub) for _, hub in found)
@@ -70,15 +71,24 @@ class Queue:
         return top, reached
 
     def _look(self, hub: int, keep: Flags, top: Best | None) -> Best:
-        """What is known of a hub while its members are all there; else it is searched again."""
+        """What is known of a hub while its members are all there; else it is searched again, unless all its
+        candidates are as they were and nothing was found that beats much the same.
+        """
         known = self.known.get(hub)
         if known is not None and keep[list(known.members)].all():
             return known
         above = -np.inf if top is None else top.ratio
+        there = int(keep[self.of.candidates(hub)].sum())
+        if hub in self.tried:
+            number, beaten, before = self.tried[hub]
+            if number == there and above >= beaten - self.epsilon:
+                return before
         found = best_around(self.of, hub, keep, above=above, epsilon=self.epsilon)
         self.known.pop(hub, None)
         if found.members:
             self.known[hub] = found
+        else:
+            self.tried[hub] = (there, above, found)
         return found
 
 

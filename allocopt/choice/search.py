@@ -127,9 +127,21 @@ def _improve(hub: int, here: Local, rate: float, quick: float, *, epsilon: float
         members = np.flatnonzero(chosen)
         rate = float(here.value[members].sum() / here.weight[members].sum())
     proven = min(quick, rate + max(0.0, float(upper)) / here.lightest)
+    if len(here.rows) and proven > rate + epsilon:
+        proven = _tightened(here, rate, proven, max(epsilon, (proven - rate) / 2**_DOUBLINGS))
     if not len(members):
         return Best(hub, -np.inf, (), proven, nodes)
     return Best(hub, rate, tuple(here.at[members].tolist()), max(proven, rate), nodes)
+
+
+def _tightened(here: Local, rate: float, proven: float, step: float) -> float:
+    """An upper bound on the ratio from the priced relaxation at trial ratios a doubling step above what was found."""
+    while rate + step < proven:
+        scores, offset = priced(here, here.value - (rate + step) * here.weight)
+        if kernels.relaxed(scores, here.people, here.least, here.most)[0] + offset <= 0:
+            return rate + step
+        step *= 2
+    return proven
 
 
 def priced(here: Local, true: Array) -> tuple[Array, float]:

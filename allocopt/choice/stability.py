@@ -13,7 +13,7 @@ import numpy as np
 
 from allocopt.choice import kernels
 from allocopt.choice.field import Array, Field, Flags
-from allocopt.choice.search import Best, best_around
+from allocopt.choice.search import Best, best_around, bound
 
 OUTSIDE = -1e12
 """Stands for the level of a place in no consortium inside the loops."""
@@ -60,11 +60,13 @@ class Stability:
 
     blocking: tuple[Blocking, ...]
     epsilon: float
+    limit: float = np.inf
+    """gains up to this count as none"""
 
     @property
     def stable(self) -> bool:
-        """Whether nobody breaks away."""
-        return not self.blocking
+        """Whether it is proven that nobody breaks away."""
+        return not self.blocking and self.epsilon <= self.limit
 
 
 @dataclass
@@ -79,30 +81,34 @@ class _Search:
     known: dict[int, tuple[float, Blocking | None]] = field(default_factory=dict)
 
     def fill(self, keep: Flags) -> None:
-        """Quick bounds for every hub."""
+        """Quick bounds for every hub: the best ratio of all its candidates against what the hub has."""
         for hub in self.of.hubs.tolist():
-            upper = max((gain for _, gain in self.levels(hub, keep)), default=-np.inf)
+            upper = bound(self.of, hub, keep) if keep[hub] else -np.inf
             if upper > -np.inf:
-                self.heap.append((-upper, hub))
+                self.heap.append((self.terms.pays(float(self.level[hub])) - self.terms.pays(upper), hub))
         heapq.heapify(self.heap)
 
-    def levels(self, hub: int, keep: Flags) -> list[tuple[float, float]]:
-        """(level, upper bound on the gain over it) for a hub's candidates."""
+    def levels(self, hub: int, keep: Flags, beat: float) -> list[tuple[float, float]]:
+        """(level, upper bound on the gain over it) for a hub's candidates, as closely as `beat` asks."""
         at = self.of.candidates(hub)
         at = at[keep[at]]
         if not len(at) or at[0] != hub:
             return []
         found = kernels.level_gains(
             self.of.value[at], self.of.weight[at], self.of.people[at], self.level[at],
-            self.of.least(hub), self.of.most, self.terms.retained, self.terms.liable,
+            self.of.least(hub), self.of.most, self.terms.retained, self.terms.liable, beat + self.tolerance,
         )  # fmt: skip
-        return [(float(level), float(gain)) for level, gain in found if gain != kernels.NEVER]
+        return [(float(level), float(gain)) for level, gain in found]
 
-    def best(self, keep: Flags, least: float) -> tuple[Blocking | None, float]:
+    def best(self, keep: Flags, least: float, *, any_will_do: bool) -> tuple[Blocking | None, float]:
         """The coalition with the largest gain above `least` (None: there is none) and what no gain exceeds."""
         top: Blocking | None = None
         back = list[tuple[float, int]]()
-        while self.heap and -self.heap[0][0] > (least if top is None else top.gain) + self.tolerance:
+        while (
+            self.heap
+            and not (top and any_will_do)
+            and -self.heap[0][0] > (least if top is None else top.gain) + self.tolerance
+        ):
             upper, hub = heapq.heappop(self.heap)
             if not keep[hub]:
                 continue
@@ -129,7 +135,7 @@ class _Search:
         """Level by level: the best coalition of places that have no more than that now."""
         top: Blocking | None = None
         proven = -np.inf
-        for level, upper in sorted(self.levels(hub, keep), key=lambda one: -one[1]):
+        for level, upper in sorted(self.levels(hub, keep, beat), key=lambda one: -one[1]):
             bar = beat if top is None else max(beat, top.gain)
             if upper <= bar + self.tolerance:
                 proven = max(proven, upper)
@@ -159,9 +165,11 @@ def stability(
     least: float = 0.0,
     number: int = 20,
     tolerance: float = 1e-6,
+    any_will_do: bool = False,
 ) -> Stability:
     """The coalitions that gain more than `least` each (at most `number`, without common members), and the largest gain
-    that is not ruled out. A coalition of places that are all in none gains without limit (over 1e11).
+    that is not ruled out. A coalition of places that are all in none gains without limit (over 1e11). With `any_will_do`
+    the first one found is as good as the one that gains most.
     """
     inside = np.where(np.isfinite(level), level, OUTSIDE)
     search = _Search(of, inside, terms or Terms(), tolerance)
@@ -170,11 +178,12 @@ def stability(
     found = list[Blocking]()
     epsilon = -np.inf
     while len(found) < max(number, 1):
-        top, reached = search.best(keep, least)
+        top, reached = search.best(keep, least, any_will_do=any_will_do)
         if not found:
             epsilon = max(reached, -np.inf if top is None else top.gain)
         if top is None:
             break
         found.append(top)
         keep[list(top.members)] = False
-    return Stability(tuple(found), max(0.0, epsilon))
+    limit = least + tolerance * (1 + 1e-6) + 1e-9
+    return Stability(tuple(found), max(0.0, epsilon), limit)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from allocopt.check.grouping import broken_rules
 from allocopt.choice.admit import admit_left_out
-from allocopt.choice.field import Array, Field, Ints, Share, field_of, level_of
+from allocopt.choice.field import Array, Field, Ints, Share, among, field_of, level_of
 from allocopt.choice.keep import CorePayments, Payments, broken_core, core_payments, least_payments
 from allocopt.choice.levers import Held, band_that_holds, duty_that_holds, share_that_holds
 from allocopt.choice.partition import Partition, free_choice
@@ -46,6 +46,18 @@ class Judged:
     stability: Stability
     shunning: Shunning | None
     """None where places have no coordinates"""
+    aside: int = 0
+    """places of a given grouping that belong to none of its groups: left aside, since nobody left them out"""
+
+
+@dataclass(frozen=True)
+class Regulated:
+    """The grouping of least gross deficit that was found for everybody, and a deficit that no grouping undercuts."""
+
+    group: Ints
+    value: float
+    bound: float
+    gap: float
 
 
 @dataclass(frozen=True)
@@ -76,8 +88,8 @@ class Chosen:
     variants: Mapping[str, tuple[Partition, Ints]]
     """anti-shunning rule -> the partition as it formed and the groups after any duty to admit"""
     kept: Kept | None
-    regulated: Mapping[str, Ints]
-    """`within_areas`, `across_areas` -> the hub of each place under the grouping of least deficit"""
+    regulated: Mapping[str, Regulated]
+    """`within_areas`, `across_areas` -> the grouping of least deficit"""
     notes: tuple[str, ...] = ()
 
     @property
@@ -116,10 +128,10 @@ def make_choice(facts: Facts, *, tell: Tell = lambda step: None) -> Chosen:  # n
     judged = [judge(of, strict, PLAIN, group)]
     for name, column in columns.items():
         tell(f"judging {name}")
-        judged.append(judge(of, said, name, column))
+        judged.append(judge(grouped_alone(of, column), said, name, column))
     variants = {name: _variant(of, said, one, name, tell) for name, one in said.price.items()}
     plans = {one.name: one.group for one in judged}
-    kept = None if said.keep is None else keep_together(of, said, said.keep, plans[said.keep], tell)
+    kept = None if said.keep is None else _kept(of, said, plans[said.keep], tell)
     regulated, notes = regulate(of, scenario, grouping, said, tell)
     return Chosen(
         facts, model, said, before, of, budget, spend, partition, group, tuple(judged), variants, kept, regulated, notes
@@ -128,11 +140,11 @@ def make_choice(facts: Facts, *, tell: Tell = lambda step: None) -> Chosen:  # n
 
 def regulate(
     of: Field, scenario: Scenario, grouping: Grouping, said: Choice, tell: Tell
-) -> tuple[Mapping[str, Ints], tuple[str, ...]]:
+) -> tuple[Mapping[str, Regulated], tuple[str, ...]]:
     """The groupings of least deficit that were asked for, everybody placed; where none was found in time, a note."""
     model = load_model("consortia")
     objectives = [model.objective("gross_deficit")]
-    found, notes = dict[str, Ints](), list[str]()
+    found, notes = dict[str, Regulated](), list[str]()
     for which in said.regulated:
         tell(f"regulated optimum {which.replace('_', ' ')}")
         settings = {name: one for name, one in of.instance.settings.items() if name != "stay_in_area"}
@@ -143,12 +155,17 @@ def regulate(
         except (Infeasible, Stopped) as failure:
             notes.append(f"the regulated optimum {which.replace('_', ' ')} is not shown: {failure}; its bound is")
             continue
-        found[which] = solution.hub
-        notes += [f"regulated {which.replace('_', ' ')}: exempted {one.words}" for one in solution.exemptions]
         stage = solution.stages[0]
+        found[which] = Regulated(solution.hub, stage.value, stage.bound, stage.gap)
+        waived = [one.code for one in solution.exemptions]
         notes.append(
             f"the regulated optimum {which.replace('_', ' ')} is proven to {stage.gap:.3%}: "
             f"£{stage.value:,.3f}m against a bound of £{stage.bound:,.3f}m"
+            + (
+                f"; the rules are waived for {len(waived):,} that they cannot hold for: {', '.join(waived)}"
+                if waived
+                else ""
+            )
         )
     return found, tuple(notes)
 
@@ -184,7 +201,13 @@ def chosen(of: Field, said: Choice, admit: str, *, tell: Tell) -> tuple[Partitio
 
 def judge(of: Field, said: Choice, name: str, group: Ints) -> Judged:
     """Shunning score and stability of a grouping."""
-    return Judged(name, group, _stability(of, said, group), _shunning(of, said, group))
+    aside = 0 if name == PLAIN else int((group < 0).sum())
+    return Judged(name, group, _stability(of, said, group), _shunning(of, said, group), aside)
+
+
+def grouped_alone(of: Field, group: Ints) -> Field:
+    """The field of the places that a given grouping holds."""
+    return of if (group >= 0).all() else among(of, group >= 0)
 
 
 def _stability(of: Field, said: Choice, group: Ints) -> Stability:
@@ -252,6 +275,12 @@ def positions_of(labels: list[str]) -> Ints:
     return np.array([first[label] if label else -1 for label in labels], dtype=np.int64)
 
 
+def _kept(of: Field, said: Choice, group: Ints, tell: Tell) -> Kept:
+    """What keeps the plan together that the scenario names."""
+    assert said.keep is not None
+    return keep_together(of if said.keep == PLAIN else grouped_alone(of, group), said, said.keep, group, tell)
+
+
 def keep_together(of: Field, said: Choice, plan: str, group: Ints, tell: Tell) -> Kept:
     """Every lever asked for, each verified by running the stability search again."""
     level, terms = level_of(of, group), terms_of(said)
@@ -291,4 +320,4 @@ def _refuse_wrong(facts: Facts, instance: Instance, group: Ints) -> None:
         raise PlanRefused(f"free choice breaks {len(wrong)} rules and is not written: {'; '.join(map(str, wrong[:5]))}")
 
 
-__all__ = ["Array", "Chosen", "Judged", "Kept", "make_choice"]
+__all__ = ["Array", "Chosen", "Judged", "Kept", "Regulated", "make_choice"]

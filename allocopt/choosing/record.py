@@ -1,4 +1,4 @@
-"""run.json, effects.csv and the words of free choice. Imports `choosing`, `choosing.tables`, `record` and below."""
+"""run.json, effects.csv and the words of free choice. Imports `choosing`, its tables and words, `record` and below."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from allocopt.choice.keep import Payments
 from allocopt.choosing import Chosen, Judged, make_choice, tolerance_of
 from allocopt.choosing.tables import choice_tables
+from allocopt.choosing.words import drivers, shunned, words_of
 from allocopt.plan import Facts
 from allocopt.record import inputs_hash, record, versions, warnings_of
 from allocopt.units import say_money
@@ -136,6 +138,8 @@ def _judged(found: Chosen, one: Judged) -> dict[str, Any]:
         "largest_gain_not_ruled_out": one.stability.epsilon if one.stability.epsilon < 1e11 else None,
         "unit": unit_of(found),
         "words": words_of(found, one),
+        "places_left_aside": one.aside,
+        "bottom": shunned(found, one),
         "shunning": None
         if score is None
         else {
@@ -147,35 +151,9 @@ def _judged(found: Chosen, one: Judged) -> dict[str, Any]:
             "isolation_expected": score.isolation_expected if np.isfinite(score.isolation_expected) else None,
             "permutations": score.permutations,
             "seed": score.seed,
+            "drivers": drivers(found, score),
         },
     }
-
-
-def gain_words(found: Chosen, gain: float) -> str:
-    """A gain as people say it."""
-    return f"£{gain:,.2f} a head" if found.of.share == "per_head" else f"{gain:.3%} of budget"
-
-
-def words_of(found: Chosen, one: Judged) -> str:
-    """Whether a grouping would hold, and whether surplus practices sit together in it."""
-    if one.stability.stable:
-        hold = f"{one.name} would hold: no coalition gains more than {gain_words(found, one.stability.epsilon)}"
-    else:
-        number = len(one.stability.blocking)
-        more = "at least " if number == found.said.shown else ""
-        top = one.stability.blocking[0]
-        by = f", the first by {gain_words(found, top.gain)} for each member" if np.isfinite(top.level) else ""
-        hold = f"{one.name} would not hold: {more}{number} separate coalitions would gain by leaving{by}"
-    score = one.shunning
-    if score is None:
-        return hold
-    apart = (
-        "surplus practices sit together no more than geography alone brings"
-        if score.p_value > 0.05
-        else f"surplus practices sit together more than geography alone brings, by {score.index:.1%} of the way to "
-        "complete separation"
-    )
-    return f"{hold}; {apart} (p = {score.p_value:.3f}, {score.permutations:,} random regroupings)"
 
 
 def _kept(found: Chosen) -> dict[str, Any] | None:
@@ -188,6 +166,7 @@ def _kept(found: Chosen) -> dict[str, Any] | None:
             {
                 "lever": one.lever,
                 "setting": one.setting,
+                "does_not_hold_at": one.fails,
                 "unit": one.unit,
                 "largest_gain_left": one.epsilon if one.epsilon < 1e11 else None,
                 "verified": one.verified,
@@ -204,8 +183,7 @@ def _kept(found: Chosen) -> dict[str, Any] | None:
             "proven_least": proven,
             "places_paid": int((pay.pay > 0).sum()),
             "verified": pay.stable,
-            "words": f"payments of {say_money(pay.total / 1e6)} a year to {int((pay.pay > 0).sum()):,} practices hold "
-            f"the plan together, and none of less than {say_money(pay.bound / 1e6)} could",
+            "words": _payment_words(pay, proven=proven),
         }
     if core is not None:
         paying = int((core.price & (found.of.instance.over > 0)).sum())
@@ -217,6 +195,18 @@ def _kept(found: Chosen) -> dict[str, Any] | None:
             "a smaller deficit outside than it is charged",
         }
     return said
+
+
+def _payment_words(pay: Payments, *, proven: bool) -> str:
+    if not pay.stable:
+        return (
+            f"no payments that hold the plan together were found; none of less than {say_money(pay.bound / 1e6)} could"
+        )
+    held = f"payments of {say_money(pay.total / 1e6)} a year to {int((pay.pay > 0).sum()):,} practices hold the plan together"
+    if proven:
+        return f"{held}, and no less would"
+    where = f" (in {len(pay.circles):,} separate circles of neighbours)" if pay.circles else ""
+    return f"{held}; the least that could lies between {say_money(pay.bound / 1e6)}{where} and that"
 
 
 def _before(found: Chosen) -> dict[str, Any]:

@@ -5,16 +5,19 @@ Imports `choosing`, `consortia` and below.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from allocopt.check.grouping import haversine
-from allocopt.choice.field import Array, Flags, Ints, level_of
+from allocopt.choice.field import Ints, level_of
+from allocopt.choice.keep import Payments
 from allocopt.choice.stability import Blocking
-from allocopt.choosing import Chosen, Judged, terms_of
+from allocopt.choosing import PLAIN, Chosen, Judged, terms_of
+from allocopt.choosing.words import by_area, fifths, largest, mean_of, standing
 from allocopt.consortia import CONSORTIUM_COLUMNS, consortium_row, grouped_of
 from allocopt.grouping.bounds import area_bound, reach_bound
 from allocopt.grouping.instance import possible_pairs
@@ -32,6 +35,7 @@ def choice_tables(found: Chosen) -> dict[str, pd.DataFrame]:
         "shunning": shunning_table(found),
         "blocking": blocking_table(found),
         "choice": choice_table(found),
+        "plans": plans_table(found),
     }
     payments = payments_table(found)
     return made if payments is None else made | {"payments": payments}
@@ -69,6 +73,20 @@ def consortia_table(found: Chosen) -> pd.DataFrame:
         for h in np.unique(group[group >= 0]).tolist()
     ]
     return pd.DataFrame(rows, columns=list(CONSORTIUM_COLUMNS))
+
+
+def plans_table(found: Chosen) -> pd.DataFrame:
+    """plans.csv: one row a place, one column a plan with the code of its consortium there; empty where it has none."""
+    codes = np.array(found.of.instance.places, dtype=object)
+    made = {name: np.where(group >= 0, codes[np.maximum(group, 0)], "") for name, group in plans_of(found).items()}
+    return pd.DataFrame({"place": codes, **made})
+
+
+def plans_of(found: Chosen) -> dict[str, Ints]:
+    """Every plan of the run that groups places, by the name that the tables give it."""
+    made = {PLAIN: found.group} | {name: group for name, (_, group) in found.variants.items()}
+    made |= {one.name: one.group for one in found.judged[1:]}
+    return made | {f"regulated_{name}": one.group for name, one in found.regulated.items()}
 
 
 def blocking_table(found: Chosen) -> pd.DataFrame:
@@ -124,9 +142,10 @@ def price_table(found: Chosen) -> pd.DataFrame:
     rows.append(_price_row(found, "free_choice", found.group, achievable["across_areas"], found.partition.epsilon))
     for name, (partition, group) in found.variants.items():
         rows.append(_price_row(found, name, group, achievable["across_areas"], partition.epsilon))
-    given = {one.name: one.group for one in found.judged[1:]}
-    given |= {f"regulated_{name}": group for name, group in found.regulated.items()}
-    rows += [_price_row(found, name, group, achievable["across_areas"], None) for name, group in given.items()]
+    rows += [_price_row(found, one.name, one.group, achievable["across_areas"], None) for one in found.judged[1:]]
+    for name, best in found.regulated.items():
+        row = _price_row(found, f"regulated_{name}", best.group, achievable["across_areas"], None)
+        rows.append({**row, "bound_gbp": round(max(best.bound, achievable[name]) * 1e6)})
     rows += [_bound_row(found, f"bound_{name}", one, achievable["across_areas"]) for name, one in achievable.items()]
     return pd.DataFrame(rows)
 
@@ -173,8 +192,8 @@ def _price_row(found: Chosen, plan: str, group: Ints, achievable: float, epsilon
         "consortia": len(hubs),
         "places_left_out": int((~inside).sum()),
         "people_left_out": round(float(of.people[~inside].sum()), 3),
-        "left_out_imd": _mean(of.instance.imd, of.people, ~inside),
-        "all_imd": _mean(of.instance.imd, of.people, np.ones(len(of), dtype=bool)),
+        "left_out_imd": mean_of(of.instance.imd, of.people, ~inside),
+        "all_imd": mean_of(of.instance.imd, of.people, np.ones(len(of), dtype=bool)),
         "left_out_deficit_gbp": round(float(outside.sum())),
         "least_people": sizes[0],
         "median_people": sizes[1],
@@ -190,13 +209,6 @@ def _bound_row(found: Chosen, plan: str, value: float, achievable: float) -> dic
         "gross_deficit_gbp": round(value * 1e6),
         "captured_pct": _captured(found, value * 1e6, achievable),
     }
-
-
-def _mean(values: Array | None, people: Array, at: Flags) -> float:
-    if values is None:
-        return float("nan")
-    known = at & ~np.isnan(values)
-    return round(float(values[known] @ people[known] / people[known].sum()), 4) if known.any() else float("nan")
 
 
 def _travel(found: Chosen, group: Ints) -> float:
@@ -245,55 +257,32 @@ Row = tuple[str, str, str, str, float | int | None]
 
 
 def _drivers(found: Chosen) -> Iterator[Row]:
-    codes, area = found.of.instance.places, np.array(found.of.instance.area, dtype=object)
+    codes = found.of.instance.places
     for one in found.judged:
         if one.shunning is None:
             continue
         part = one.shunning.contribution
-        areas = [(name, float(part[area == name].sum())) for name in sorted(set(area.tolist()))]
-        for name, value in _largest(areas):
-            yield f"shunning_areas:{one.name}", name, "contribution", "score", round(value, 8)
-        for name, value in _largest(list(zip(codes, part.tolist(), strict=True))):
-            yield f"shunning_places:{one.name}", name, "contribution", "score", round(value, 8)
-
-
-def _largest(named: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    return sorted(named, key=lambda one: (-round(one[1], 12), one[0]))[:DRIVERS]
+        for name, value in largest(by_area(found, one.shunning))[:DRIVERS]:
+            yield f"shunning_areas:{one.name}", name, "contribution", "score", value
+        for name, value in largest(list(zip(codes, part.tolist(), strict=True)))[:DRIVERS]:
+            yield f"shunning_places:{one.name}", name, "contribution", "score", value
 
 
 def _standing(found: Chosen) -> Iterator[Row]:
     """Fifths of people by their consortium's balance, best first, and those left out: are the last underfunded, or do
     they spend above need?
     """
-    target = found.facts.situation.target[:, -1] * 1e6
-    budget, spend = found.budget.astype(np.float64), found.spend.astype(np.float64)
-    deficit = np.maximum(0.0, spend - budget)
-    under = np.minimum(deficit, np.maximum(0.0, target - budget))
     for one in found.judged:
-        for name, at in _fifths(found, one.group):
-            people = float(found.of.people[at].sum())
-            yield f"standing:{one.name}", name, "places", "places", int(at.sum())
-            yield f"standing:{one.name}", name, "people", "people", round(people, 3)
-            yield f"standing:{one.name}", name, "imd", "index", _mean(found.of.instance.imd, found.of.people, at)
-            balance = float((budget - spend)[at].sum())
-            yield f"standing:{one.name}", name, "balance", "GBP", round(balance)
-            yield f"standing:{one.name}", name, "deficit", "GBP", round(float(deficit[at].sum()))
-            yield f"standing:{one.name}", name, "deficit_underfunding", "GBP", round(float(under[at].sum()))
-            yield f"standing:{one.name}", name, "deficit_above_need", "GBP", round(float((deficit - under)[at].sum()))
-
-
-def _fifths(found: Chosen, group: Ints) -> Iterator[tuple[str, Flags]]:
-    level = level_of(found.of, group)
-    inside = np.isfinite(level)
-    order = np.lexsort((np.arange(len(level)), group, -level))
-    order = order[inside[order]]
-    below = np.cumsum(found.of.people[order]) / found.of.people[order].sum() if len(order) else np.zeros(0)
-    fifth = np.zeros(len(level), dtype=np.int64)
-    fifth[order] = np.minimum(4, (below - 1e-12) * 5).astype(np.int64) + 1
-    for number in range(1, 6):
-        yield f"fifth {number}", fifth == number
-    if (~inside).any():
-        yield "left out", ~inside
+        table = f"standing:{one.name}"
+        for name, at in fifths(found, one.group):
+            said = standing(found, at)
+            yield table, name, "places", "places", said.places
+            yield table, name, "people", "people", said.people
+            yield table, name, "imd", "index", said.imd
+            yield table, name, "balance", "GBP", said.balance_gbp
+            yield table, name, "deficit", "GBP", said.deficit_gbp
+            yield table, name, "deficit_underfunding", "GBP", said.deficit_underfunding_gbp
+            yield table, name, "deficit_above_need", "GBP", said.deficit_above_need_gbp
 
 
 def _held(found: Chosen) -> Iterator[Row]:
@@ -302,6 +291,7 @@ def _held(found: Chosen) -> Iterator[Row]:
     table, unit = f"keeps:{found.kept.plan}", "GBP a head" if found.of.share == "per_head" else "share of budget"
     for one in found.kept.held:
         yield table, one.lever, "setting", one.unit, one.setting
+        yield table, one.lever, "does_not_hold_at", one.unit, one.fails
         yield table, one.lever, "largest_gain_left", unit, round(one.epsilon, 6)
         yield table, one.lever, "holds", "1 = yes", int(one.verified)
     pay = found.kept.payments
@@ -311,6 +301,15 @@ def _held(found: Chosen) -> Iterator[Row]:
         yield table, "payments", "places_paid", "places", int((pay.pay > 0).sum())
         yield table, "payments", "largest_gain_left", unit, round(pay.epsilon, 6)
         yield table, "payments", "holds", "1 = yes", int(pay.stable)
+
+
+def circle_of(found: Chosen, payments: Payments) -> npt.NDArray[np.object_]:
+    """The circle that bounds the payments in which each place lies, named by its first place; empty where none."""
+    codes = np.array(found.of.instance.places, dtype=object)
+    named = np.full(len(codes), "", dtype=object)
+    for one in payments.circles:
+        named[one.members] = codes[one.members[0]]
+    return named
 
 
 def payments_table(found: Chosen) -> pd.DataFrame | None:
@@ -323,6 +322,7 @@ def payments_table(found: Chosen) -> pd.DataFrame | None:
     codes = np.array(found.of.instance.places, dtype=object)
     made["group"] = np.where(group >= 0, codes[np.maximum(group, 0)], "")
     if kept.payments is not None:
+        made["circle"] = circle_of(found, kept.payments)
         made["paid_to_stay_gbp"] = np.rint(kept.payments.pay * found.of.weight).astype(np.int64)
     if kept.core is not None:
         over = (found.spend - found.budget).astype(np.int64)
