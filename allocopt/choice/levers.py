@@ -83,9 +83,8 @@ def band_that_holds(of: Field, level: Array, *, terms: Terms, least: float) -> H
     words = f"coalitions must have a balance within {holds[0]:.2%} of budget of their area's"
     wider = None if fails is None else fails[0]
     if wider is not None:
-        words += (
-            f"; within {wider:.2%} some would leave" if fails and fails[1].blocking else f"; {wider:.2%} is not proven"
-        )
+        leave = fails is not None and bool(fails[1].blocking)
+        words += f"; within {wider:.2%} " + ("some would leave" if leave else "that is not proven")
     return Held("balance_band", holds[0], "share of budget", holds[1].epsilon, verified=True, words=words, fails=wider)
 
 

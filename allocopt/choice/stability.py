@@ -168,8 +168,8 @@ def stability(
     any_will_do: bool = False,
 ) -> Stability:
     """The coalitions that gain more than `least` each (at most `number`, without common members), and the largest gain
-    that is not ruled out. A coalition of places that are all in none gains without limit (over 1e11). With `any_will_do`
-    the first one found is as good as the one that gains most.
+    that is not ruled out. A coalition of places that are all in none gains without limit (over 1e11). With
+    `any_will_do` the first one found is as good as the one that gains most.
     """
     inside = np.where(np.isfinite(level), level, OUTSIDE)
     search = _Search(of, inside, terms or Terms(), tolerance)

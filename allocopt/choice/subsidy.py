@@ -116,7 +116,7 @@ class _Circles:
     def quick(self, hub: int, free: Flags) -> float:
         """A first reckoning, at few levels and as if any member could be the hub."""
         at = self.members(hub, free, WIDTHS[0])
-        return self._bound(hub, at, np.ones(len(at), dtype=bool), COARSE)
+        return self._bound(at, np.ones(len(at), dtype=bool), COARSE)
 
     def closely(self, hub: int, free: Flags) -> Circle:
         """The best of a few widths, at many levels."""
@@ -124,7 +124,7 @@ class _Circles:
         for width in WIDTHS:
             at = self.members(hub, free, width)
             meets = np.array([self._meets(int(p), at) for p in at], dtype=bool)
-            circle = Circle(at, meets, self._bound(hub, at, meets, FINE))
+            circle = Circle(at, meets, self._bound(at, meets, FINE))
             best = circle if best is None or circle.value > best.value else best
         assert best is not None
         return best
@@ -132,7 +132,7 @@ class _Circles:
     def _meets(self, hub: int, at: Ints) -> bool:
         return bool(np.isin(at, self.of.candidates(hub)).all())
 
-    def _bound(self, hub: int, at: Ints, meets: Flags, number: int) -> float:
+    def _bound(self, at: Ints, meets: Flags, number: int) -> float:
         of, terms = self.of, self.terms
         if not len(at) or of.people[at].sum() <= of.fewest:
             return 0.0

@@ -157,15 +157,11 @@ def regulate(
             continue
         stage = solution.stages[0]
         found[which] = Regulated(solution.hub, stage.value, stage.bound, stage.gap)
-        waived = [one.code for one in solution.exemptions]
+        waived = ", ".join(one.code for one in solution.exemptions)
         notes.append(
             f"the regulated optimum {which.replace('_', ' ')} is proven to {stage.gap:.3%}: "
             f"£{stage.value:,.3f}m against a bound of £{stage.bound:,.3f}m"
-            + (
-                f"; the rules are waived for {len(waived):,} that they cannot hold for: {', '.join(waived)}"
-                if waived
-                else ""
-            )
+            + (f"; the rules are waived where they cannot hold: {waived}" if waived else "")
         )
     return found, tuple(notes)
 

@@ -198,15 +198,15 @@ def _kept(found: Chosen) -> dict[str, Any] | None:
 
 
 def _payment_words(pay: Payments, *, proven: bool) -> str:
+    least = say_money(pay.bound / 1e6)
     if not pay.stable:
-        return (
-            f"no payments that hold the plan together were found; none of less than {say_money(pay.bound / 1e6)} could"
-        )
-    held = f"payments of {say_money(pay.total / 1e6)} a year to {int((pay.pay > 0).sum()):,} practices hold the plan together"
+        return f"no payments that hold the plan together were found; none of less than {least} could"
+    paid = int((pay.pay > 0).sum())
+    held = f"payments of {say_money(pay.total / 1e6)} a year to {paid:,} practices hold the plan together"
     if proven:
         return f"{held}, and no less would"
     where = f" (in {len(pay.circles):,} separate circles of neighbours)" if pay.circles else ""
-    return f"{held}; the least that could lies between {say_money(pay.bound / 1e6)}{where} and that"
+    return f"{held}; the least that could lies between {least}{where} and that"
 
 
 def _before(found: Chosen) -> dict[str, Any]:

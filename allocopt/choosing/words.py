@@ -97,7 +97,7 @@ def shunned(found: Chosen, one: Judged) -> dict[str, Any]:
     words = (
         f"{who} ({worst.places:,} practices, {worst.people:,.0f} people) overspend by {_money(worst.deficit_gbp)}: "
         f"{_money(worst.deficit_above_need_gbp)} is spending above need and {_money(worst.deficit_underfunding_gbp)} "
-        f"({worst.underfunding_pct:.0f}%) underfunding, {than} than the {every.underfunding_pct:.0f}% among all practices"
+        f"({worst.underfunding_pct:.0f}%) underfunding, {than} than the {every.underfunding_pct:.0f}% among all"
     )
     if worst.imd is not None and every.imd is not None:
         words += f"; their mean deprivation score is {worst.imd:.1f} against {every.imd:.1f} (higher is more deprived)"
