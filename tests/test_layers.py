@@ -97,6 +97,9 @@ check.rounds
 check.plan check.rules
 check.bound
 check.stress check.rolling check.relaxed check.alternatives
+check.coalitions
+check.choice
+check.choice_tables
 check.consortia
 diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures
 diagnose check.folder

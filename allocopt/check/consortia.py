@@ -54,10 +54,25 @@ def verify_grouping(folder: Path, scenario: Path | None) -> Verdict:
     inputs = [*guarded("input files", lambda: check_files(record, where))]
     checks += inputs
     if all(one.passed for one in inputs):
-        checks += guarded("the grouping", lambda: _against_inputs(folder, record, where))
+        looked = _choice_against_inputs if load_model(record["model"][-1]).kind == "choice" else _against_inputs
+        checks += guarded("the grouping", lambda: looked(folder, record, where))
     else:
         checks.append(Check("the grouping", False, "not checked: these are not the inputs of the run"))
     return Verdict(folder, tuple(checks))
+
+
+def _choice_against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Path | None]) -> Iterator[Check]:
+    """Free choice: its rooms load numba, so only when they are needed."""
+    from allocopt.check import choice, choice_tables  # noqa: PLC0415 - as the docstring says
+
+    facts = gather(recall(record, where, folder))
+    of = choice.known_choice(folder, record, facts)
+    yield from guarded("who is with whom", lambda: choice.check_partition(of))
+    yield from guarded("stability", lambda: choice.check_holding(of))
+    yield from guarded("what keeps it together", lambda: choice.check_keeping(of))
+    yield from guarded("price", lambda: choice_tables.check_price(of))
+    yield from guarded("standing", lambda: choice_tables.check_standing(of))
+    yield from guarded("shunning", lambda: choice_tables.check_scores(of))
 
 
 def _sealed(folder: Path, timing: dict[str, Any]) -> Check:

@@ -26,7 +26,8 @@ from allocopt.choice.shunning import Shunning, shunning
 from allocopt.choice.stability import Stability, Terms, stability
 from allocopt.consortia import Pounds, check_facts, grouped_of, instance_of, models_before, money_of
 from allocopt.errors import Infeasible, PlanRefused, Problem, ScenarioFault, Stopped
-from allocopt.grouping.instance import Instance
+from allocopt.grouping.bounds import Bound, area_bound, reach_bound
+from allocopt.grouping.instance import Instance, possible_pairs
 from allocopt.grouping.solution import Task, solve_grouping
 from allocopt.model import Model, load_model
 from allocopt.plan import Facts, Plan, make_plan
@@ -58,6 +59,8 @@ class Regulated:
     value: float
     bound: float
     gap: float
+    waived: tuple[tuple[str, str], ...]
+    """(rule, code) where no consortium can keep to the rules"""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ class Chosen:
     kept: Kept | None
     regulated: Mapping[str, Regulated]
     """`within_areas`, `across_areas` -> the grouping of least deficit"""
+    bounds: Mapping[str, Bound]
+    """`within_areas`, `across_areas` -> no grouping of everybody has less gross deficit"""
     notes: tuple[str, ...] = ()
 
     @property
@@ -134,7 +139,21 @@ def make_choice(facts: Facts, *, tell: Tell = lambda step: None) -> Chosen:  # n
     kept = None if said.keep is None else _kept(of, said, plans[said.keep], tell)
     regulated, notes = regulate(of, scenario, grouping, said, tell)
     return Chosen(
-        facts, model, said, before, of, budget, spend, partition, group, tuple(judged), variants, kept, regulated, notes
+        facts,
+        model,
+        said,
+        before,
+        of,
+        budget,
+        spend,
+        partition,
+        group,
+        tuple(judged),
+        variants,
+        kept,
+        regulated,
+        bounds_of(of),
+        notes,
     )
 
 
@@ -156,7 +175,13 @@ def regulate(
             notes.append(f"the regulated optimum {which.replace('_', ' ')} is not shown: {failure}; its bound is")
             continue
         stage = solution.stages[0]
-        found[which] = Regulated(solution.hub, stage.value, stage.bound, stage.gap)
+        found[which] = Regulated(
+            solution.hub,
+            stage.value,
+            stage.bound,
+            stage.gap,
+            tuple((one.rule, one.code) for one in solution.exemptions),
+        )
         waived = ", ".join(one.code for one in solution.exemptions)
         notes.append(
             f"the regulated optimum {which.replace('_', ' ')} is proven to {stage.gap:.3%}: "
@@ -164,6 +189,15 @@ def regulate(
             + (f"; the rules are waived where they cannot hold: {waived}" if waived else "")
         )
     return found, tuple(notes)
+
+
+def bounds_of(of: Field) -> Mapping[str, Bound]:
+    """What no grouping of everybody undercuts, within areas and across them, under the reach of the scenario."""
+    settings = {name: said for name, said in of.instance.settings.items() if name != "stay_in_area"}
+    across = replace(of.instance, settings=settings)
+    inside = replace(of.instance, settings={**settings, "stay_in_area": {}})
+    free, area = reach_bound(across, possible_pairs(across)), area_bound(inside)
+    return {"within_areas": area if area and area.value > free.value else free, "across_areas": free}
 
 
 def share_of(scenario: Scenario) -> Share:

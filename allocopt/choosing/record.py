@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from allocopt.choice.keep import Payments
-from allocopt.choosing import Chosen, Judged, make_choice, tolerance_of
-from allocopt.choosing.tables import choice_tables
+from allocopt.choosing import Chosen, Judged, Regulated, make_choice, tolerance_of
+from allocopt.choosing.tables import choice_tables, paid_pounds
 from allocopt.choosing.words import drivers, shunned, words_of
+from allocopt.grouping.bounds import Bound
 from allocopt.plan import Facts
 from allocopt.record import inputs_hash, record, versions, warnings_of
 from allocopt.units import say_money
@@ -49,6 +50,8 @@ def choice_record(found: Chosen, tables: Mapping[str, pd.DataFrame]) -> dict[str
         "headline": headline(found, tables["price"]),
         "rules": [_rule(found, name) for name in found.of.instance.settings],
         "judged": [_judged(found, one) for one in found.judged],
+        "bounds": [_bound(found, name, one) for name, one in found.bounds.items()],
+        "regulated": {name: _regulated(one) for name, one in found.regulated.items()},
         "keeps_together": _kept(found),
         "before": None if found.before is None else _before(found),
         "method": found.partition.method,
@@ -156,6 +159,25 @@ def _judged(found: Chosen, one: Judged) -> dict[str, Any]:
     }
 
 
+def _bound(found: Chosen, name: str, one: Bound) -> dict[str, Any]:
+    """A bound with its certificate: the overspenders of the minimum cut, or the areas."""
+    said: dict[str, Any] = {"name": name, "by": one.name, "value": one.value, "words": one.words}
+    if one.side is not None:
+        codes, over = found.of.instance.places, found.of.instance.over
+        said["overspenders"] = [codes[p] for p in np.flatnonzero(one.side & (over > 0)).tolist()]
+    return said
+
+
+def _regulated(one: Regulated) -> dict[str, Any]:
+    return {
+        "value": one.value,
+        "bound": one.bound,
+        "gap": one.gap,
+        "unit": "GBP m",
+        "waived": [{"rule": rule, "code": code} for rule, code in one.waived],
+    }
+
+
 def _kept(found: Chosen) -> dict[str, Any] | None:
     if found.kept is None:
         return None
@@ -178,7 +200,7 @@ def _kept(found: Chosen) -> dict[str, Any] | None:
     if pay is not None:
         proven = pay.total - pay.bound <= max(1.0, 1e-6 * pay.total)
         said["payments"] = {
-            "total_gbp": round(pay.total),
+            "total_gbp": int(paid_pounds(found, pay).sum()),
             "no_total_is_less_than_gbp": round(pay.bound),
             "proven_least": proven,
             "places_paid": int((pay.pay > 0).sum()),

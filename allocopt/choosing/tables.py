@@ -19,8 +19,6 @@ from allocopt.choice.stability import Blocking
 from allocopt.choosing import PLAIN, Chosen, Judged, terms_of
 from allocopt.choosing.words import by_area, fifths, largest, mean_of, standing
 from allocopt.consortia import CONSORTIUM_COLUMNS, consortium_row, grouped_of
-from allocopt.grouping.bounds import area_bound, reach_bound
-from allocopt.grouping.instance import possible_pairs
 
 DRIVERS = 20
 """How many areas and places that drive a shunning score are listed."""
@@ -136,7 +134,7 @@ def _blocking_row(found: Chosen, judged: Judged, rank: int, one: Blocking) -> di
 
 def price_table(found: Chosen) -> pd.DataFrame:
     """price.csv: the plans side by side, from nobody pooling to what a regulator could reach at best."""
-    achievable = found_bounds(found)
+    achievable = {name: one.value for name, one in found.bounds.items()}
     alone = np.full(len(found.of), -1, dtype=np.int64)
     rows = [_price_row(found, "unpooled", alone, achievable["across_areas"], None)]
     rows.append(_price_row(found, "free_choice", found.group, achievable["across_areas"], found.partition.epsilon))
@@ -148,24 +146,6 @@ def price_table(found: Chosen) -> pd.DataFrame:
         rows.append({**row, "bound_gbp": round(max(best.bound, achievable[name]) * 1e6)})
     rows += [_bound_row(found, f"bound_{name}", one, achievable["across_areas"]) for name, one in achievable.items()]
     return pd.DataFrame(rows)
-
-
-def found_bounds(found: Chosen) -> dict[str, float]:
-    """GBP million: no grouping of everybody has less gross deficit, within areas and across them."""
-    instance = found.of.instance
-    free = {name: said for name, said in instance.settings.items() if name != "stay_in_area"}
-    inside = _replaced(instance, {**instance.settings, "stay_in_area": {}})
-    across = _replaced(instance, free)
-    area = area_bound(inside)
-    reach = reach_bound(across, possible_pairs(across))
-    within = max(reach.value, area.value if area else 0.0)
-    return {"within_areas": within, "across_areas": reach.value}
-
-
-def _replaced(instance: Any, settings: dict[str, Any]) -> Any:
-    from dataclasses import replace  # noqa: PLC0415 - used here alone
-
-    return replace(instance, settings=settings)
 
 
 def _captured(found: Chosen, gross: float, achievable: float) -> float:
@@ -296,11 +276,16 @@ def _held(found: Chosen) -> Iterator[Row]:
         yield table, one.lever, "holds", "1 = yes", int(one.verified)
     pay = found.kept.payments
     if pay is not None:
-        yield table, "payments", "total", "GBP", round(pay.total)
+        yield table, "payments", "total", "GBP", int(paid_pounds(found, pay).sum())
         yield table, "payments", "no_total_is_less_than", "GBP", round(pay.bound)
         yield table, "payments", "places_paid", "places", int((pay.pay > 0).sum())
         yield table, "payments", "largest_gain_left", unit, round(pay.epsilon, 6)
         yield table, "payments", "holds", "1 = yes", int(pay.stable)
+
+
+def paid_pounds(found: Chosen, payments: Payments) -> npt.NDArray[np.int64]:
+    """Whole pounds, rounded up, so that who is paid to stay has no reason left to go."""
+    return np.ceil(payments.pay * found.of.weight - 1e-6).astype(np.int64)
 
 
 def circle_of(found: Chosen, payments: Payments) -> npt.NDArray[np.object_]:
@@ -323,7 +308,7 @@ def payments_table(found: Chosen) -> pd.DataFrame | None:
     made["group"] = np.where(group >= 0, codes[np.maximum(group, 0)], "")
     if kept.payments is not None:
         made["circle"] = circle_of(found, kept.payments)
-        made["paid_to_stay_gbp"] = np.rint(kept.payments.pay * found.of.weight).astype(np.int64)
+        made["paid_to_stay_gbp"] = paid_pounds(found, kept.payments)
     if kept.core is not None:
         over = (found.spend - found.budget).astype(np.int64)
         made["overspend_gbp"] = over
