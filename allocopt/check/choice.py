@@ -184,7 +184,8 @@ def _lawful(of: Known, plan: str, settings: Mapping[str, Mapping[str, Any]], wai
         for one in broken_rules(replace(of.of, hub=hub, settings=settings))
         if one.at not in alone and (one.rule, one.at) not in waived
     ]
-    said = f"{len(np.unique(group[group >= 0])):,} consortia, {len(alone):,} places in none, {len(waived)} named exemptions"
+    number = len(np.unique(group[group >= 0]))
+    said = f"{number:,} consortia, {len(alone):,} places in none, {len(waived)} named exemptions"
     yield compared(f"rules of {plan}", wrong, said)
 
 

@@ -107,6 +107,13 @@ def headline(found: Chosen, price: pd.DataFrame) -> dict[str, Any]:
         "captured_pct": _number(free["captured_pct"]),
         "largest_gain_not_ruled_out": found.partition.epsilon,
     }
+    for name in found.variants:
+        said[f"{name}_deficit_gbp"] = int(by_plan[name]["gross_deficit_gbp"])
+        said[f"{name}_people_left_out"] = float(by_plan[name]["people_left_out"])
+    pay = None if found.kept is None else found.kept.payments
+    if pay is not None:
+        said["payments_that_hold_gbp"] = int(paid_pounds(found, pay).sum())
+        said["no_payments_below_gbp"] = round(pay.bound)
     score = found.judged[0].shunning
     if score is not None:
         said |= {"shunning_index_pct": round(100 * score.index, 4), "shunning_p_value": round(score.p_value, 6)}

@@ -25,6 +25,12 @@ KNOWN = frozenset(
         "limits",
         "formulas",
         "formula_components",
+        "price",
+        "shunning",
+        "blocking",
+        "choice",
+        "plans",
+        "payments",
     }
 )
 """Tables that other sections show, or that `explain` reads place by place."""

@@ -19,6 +19,7 @@ from allocopt import __version__
 from allocopt.report import account, need, pooling, treasury, who
 from allocopt.report.material import Material, material
 from allocopt.report.more import further_sections
+from allocopt.report.partners import partners_sections
 from allocopt.report.parts import Section
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def sections(found: Material) -> list[Section]:
     """The sections in the order of the design; a section without material is left out."""
     every = [
         account.summary_section(found),
+        *partners_sections(found),
         pooling.map_section(found) if found.groups else who.map_section(found),
         pooling.consortia_section(found),
         who.groups_section(found),

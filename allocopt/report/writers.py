@@ -14,12 +14,15 @@ from allocopt.problem import paused_collector
 from allocopt.report.cases import batch_page, is_batch
 from allocopt.report.material import material
 from allocopt.report.page import write_page
+from allocopt.report.partners import picture
 from allocopt.report.versus import comparison
 from allocopt.report.workbook import write_workbook
 from allocopt.runs import Run, read_run
 
 FILES = ("report.html", "report.xlsx")
 COMPARISON = "comparison.html"
+PICTURE = "free-choice.svg"
+"""Beside the report of free choice: who shares a budget with whom, as one picture."""
 
 
 def reports(found: Run, folder: Path) -> None:
@@ -32,6 +35,9 @@ def reports(found: Run, folder: Path) -> None:
     with paused_collector():
         (folder / "report.html").write_text(write_page(found), encoding="utf-8")
         (folder / "report.xlsx").write_bytes(write_workbook(found))
+        if "plans" in found.tables:
+            shown = material(found.record, found.tables, found.folder)
+            (folder / PICTURE).write_text(picture(shown) + "\n", encoding="utf-8")
 
 
 def twins(found: Run, folder: Path) -> None:
