@@ -74,6 +74,9 @@ class _Hub:
         self.imd = dict(zip(codes, (None if one != one else one for one in scores), strict=False))  # noqa: PLR0124
         self._of, self._hub = of, hub
 
+    def beyond(self, p: str, h: str, share: float) -> Line:
+        return (self.budget[p] * share - self.spend[p]) * self.x[p, h]
+
     def common_balance(self, _h: str) -> float:
         return float(self._of.common[self._of.instance.area_codes[self._hub], 0])
 

@@ -37,6 +37,10 @@ INTRODUCTION = (
     "reach each other get together first, then the best of those that remain, and so on: nobody in a good "
     "consortium would swap, and nobody in a bad one is wanted elsewhere. That is what is worked out here."
 )
+LEAVE = (
+    "Each group of practices in the table would be better off by leaving its present groups and sharing a budget of its "
+    "own; every member gains at least the amount shown."
+)
 
 
 def named(plan: str) -> str:
@@ -219,13 +223,7 @@ def _leave_section(found: Material) -> Section:
         items = [*items, *(kept[name]["words"] for name in ("payments", "core_charges") if name in kept)]
         items = [f"{one[0].upper()}{one[1:]}." for one in items]
     title = "Who would leave, and what would keep them" if kept else "Who would leave"
-    words = (
-        (
-            "Each group of practices in the table would be better off by leaving its present groups and sharing a budget "
-            "of its own; every member gains at least the amount shown."
-        ),
-        *((f"What would keep {kept['plan']} together:",) if kept else ()),
-    )
+    words = (LEAVE, *((f"What would keep {kept['plan']} together:",) if kept else ()))
     table = found.tables["blocking"].drop(columns=["members", "hub"])
     grids = (grid_of_frame(f"Who would leave{found.mark}", table),) if len(table) else ()
     return Section("leave", title, words, tuple(items), grids=grids)
