@@ -38,8 +38,8 @@ INTRODUCTION = (
     "consortium would swap, and nobody in a bad one is wanted elsewhere. That is what is worked out here."
 )
 LEAVE = (
-    "Each group of practices in the table would be better off by leaving its present groups and sharing a budget of its "
-    "own; every member gains at least the amount shown."
+    "Each group of practices in the table would be better off by leaving its present groups and sharing a budget of "
+    "its own; every member gains at least the amount shown."
 )
 
 
