@@ -177,7 +177,7 @@ def _settings(of: Known, plan: str) -> Mapping[str, Mapping[str, Any]]:
 
 def _lawful(of: Known, plan: str, settings: Mapping[str, Mapping[str, Any]], waived: Any) -> Iterator[Check]:
     group = of.at(plan)
-    alone = {of.of.places[p] for p in np.flatnonzero(group < 0)}
+    alone = {of.of.places[p] for p in np.flatnonzero(group < 0).tolist()}
     hub = np.where(group < 0, np.arange(len(group)), group)
     wrong = [
         str(one)
@@ -306,7 +306,7 @@ def _payments(
 ) -> Iterator[Check]:
     pounds = paid["paid_to_stay_gbp"].to_numpy(dtype=np.float64)
     wrong = [] if int(pounds.sum()) == said["total_gbp"] else [f"they add up to {int(pounds.sum()):,}"]
-    wrong += [f"{of.of.places[p]} is paid less than nothing" for p in np.flatnonzero(pounds < 0)]
+    wrong += [f"{of.of.places[p]} is paid less than nothing" for p in np.flatnonzero(pounds < 0).tolist()]
     yield compared("payments add up", wrong, f"GBP {said['total_gbp']:,} to {int((pounds > 0).sum()):,} places")
     retained, liable = of.said.retained, of.said.liable
     have = np.where(level > 0, retained, liable) * level + pounds / np.maximum(of.weight, 1e-9)

@@ -55,10 +55,11 @@ def _bounds(of: Known) -> dict[str, float]:
 
 
 def _bound_check(of: Known, bounds: Mapping[str, float]) -> Check:
+    price: pd.Series[Any] = of.tables["price"].set_index("plan")["gross_deficit_gbp"]
     wrong = []
     for one in of.record["bounds"]:
         name, value = one["name"], bounds[one["name"]]
-        stated = of.tables["price"].set_index("plan").loc[f"bound_{name}", "gross_deficit_gbp"]
+        stated = float(price[f"bound_{name}"])
         if value < one["value"] * 1e6 - 1 or abs(value - stated) > 1:
             wrong.append(f"{name} is GBP {value:,.0f}, the tables say {stated:,.0f} and GBP {one['value']:,.6f}m")
     return compared("bounds of the price", wrong, "proved again without the solver")
