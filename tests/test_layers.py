@@ -83,7 +83,7 @@ limits formulas
 check.grouping
 consortia.given
 consortia
-consortia.joint
+consortia.joint consortia.binding
 consortia.record
 consortia.compare
 choosing

@@ -21,6 +21,7 @@ from allocopt.grouping.instance import Instance, Ints, on_sphere
 from allocopt.grouping.neighbours import delaunay_graph
 from allocopt.grouping.programme import INDEX
 from allocopt.grouping.solution import EVALUATED, Solution, Task, evaluated, solve_grouping
+from allocopt.inputs.tables import some
 from allocopt.ledger import whole_pounds
 from allocopt.model import Model, load_model
 from allocopt.plan import Facts, Plan, make_plan
@@ -101,7 +102,9 @@ def make_consortia(facts: Facts, *, tell: Callable[[str], None] = lambda step: N
     instance = instance_of(facts, model, said, budget, spend)
     task = _task(scenario, model, instance, said, tell)
     given = given_grouping(facts, said)
-    solution = solve_grouping(task) if given is None else evaluated(task, given_hubs(instance, given))
+    if given is not None:
+        facts = replace(facts, inputs=replace(facts.inputs, files=(*facts.inputs.files, *given[1])))
+    solution = solve_grouping(task) if given is None else evaluated(task, given_hubs(instance, given[0]))
     return finished(facts, model, before, solution, (budget, spend))
 
 
@@ -174,7 +177,8 @@ def check_facts(facts: Facts, said: Grouping) -> None:
         )
     hub = inputs.role("hub")
     if hub is not None and not hub.isin([0.0, 1.0]).all():
-        wrong = inputs.named([str(code) for code in hub.index[~hub.isin([0.0, 1.0])]])
+        strange = hub[~hub.isin([0.0, 1.0])]
+        wrong = some([f"{code}: {value:g}" for code, value in strange.items()])
         problems.append(
             Problem(
                 f"the hub column holds something other than 0 and 1: {wrong}",

@@ -11,6 +11,7 @@ import pandas as pd
 from allocopt.errors import Problem, ScenarioFault
 from allocopt.grouping.instance import Instance, Ints
 from allocopt.grouping.measure import hubs_of_labels
+from allocopt.inputs import InputFile
 from allocopt.inputs.cells import codes, column
 from allocopt.inputs.joins import Keyed, join
 from allocopt.inputs.reading import Reading
@@ -24,15 +25,18 @@ def fault(message: str, cure: str, key: str) -> ScenarioFault:
     return ScenarioFault(message, (Problem(message, cure, key),))
 
 
-def given_grouping(facts: Facts, said: Grouping) -> pd.DataFrame | None:
-    """A grouping that is to be evaluated: columns `group` and `hub` (empty where none is said) by place; or None."""
+def given_grouping(facts: Facts, said: Grouping) -> tuple[pd.DataFrame, tuple[InputFile, ...]] | None:
+    """A grouping that is to be evaluated and the file it was read from; or None.
+
+    The table has columns `group` and `hub` (empty where none is said) by place.
+    """
     if said.column is None:
         if said.table is not None:
             raise fault("a given grouping needs the column of the consortium", "name it", "grouping.column")
         return None
     places = facts.inputs.places
     if said.table is None:
-        return _columns_of(places, said)
+        return _columns_of(places, said), ()
     reading = Reading(facts.loaded)
     table = reading.table(said.table, "grouping", "table")
     key = said.key or facts.loaded.scenario.inputs.places.key
@@ -48,7 +52,9 @@ def given_grouping(facts: Facts, said: Grouping) -> pd.DataFrame | None:
     assert table is not None
     assert found is not None
     frame = pd.DataFrame({name: list(cells) for name, cells in table.columns.items()}, index=list(found))
-    return _columns_of(frame.loc[list(places.index)], said)
+    file = InputFile(table.file, table.sha256, len(table))
+    known = {one.file for one in facts.inputs.files}
+    return _columns_of(frame.loc[list(places.index)], said), () if file.file in known else (file,)
 
 
 def _columns_of(frame: pd.DataFrame, said: Grouping) -> pd.DataFrame:

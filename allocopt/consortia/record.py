@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.check.grouping import haversine, objectives
+from allocopt.check.grouping import objectives
 from allocopt.consortia import Consortia, grouped_of
+from allocopt.consortia.binding import binding_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Ints
 from allocopt.model import Rule
 from allocopt.record import inputs_hash, record, stage_record, versions, warnings_of
 from allocopt.units import say_money
 
-NEAR = 0.01
-"""A limit binds a consortium (or a place) that lies within this share of it."""
 POOLED_ON_MODELLED_SPEND = "deficits after pooling rest on modelled practice spend, which no published figures record"
 
 
@@ -163,35 +162,18 @@ def _bound_record(found: Consortia, one: Bound) -> dict[str, Any]:
 def _rule_record(found: Consortia, rule: Rule) -> dict[str, Any]:
     setting = found.facts.loaded.scenario.rules[rule.name]
     parameters = {name: one.write(setting.parameters.get(name, one.default)) for name, one in rule.parameters.items()}
-    rows, binding = _near_limits(found, rule.name)
+    binds = binding_of(found, rule.name)
     said = ", ".join(f"{name} {value}" for name, value in parameters.items() if value not in ("none", "[]"))
     return {
         "name": rule.name,
         "parameters": parameters,
-        "rows": rows,
-        "binding": binding,
+        "rows": binds.rows,
+        "binding": binds.binding,
         "price": None,
-        "words": f"{rule.name} {said}: {binding:,} of {rows:,} lie within {NEAR:.0%} of the limit".replace(" :", ":"),
+        "words": f"{rule.name} {said}: {binds.words}".replace(" :", ":"),
         "source": setting.source or rule.source,
         "why": setting.why,
     }
-
-
-def _near_limits(found: Consortia, name: str) -> tuple[int, int]:
-    """How many places or consortia a rule speaks about, and how many lie near its limit (0 where it has no amount)."""
-    instance, table = found.solution.instance, found.consortia
-    said = instance.settings[name]
-    if name == "reach":
-        of = grouped_of(found.facts, instance, found.solution.hub)
-        km = haversine(of, np.arange(len(instance)), found.solution.hub)
-        return len(km), int((km >= said["max"] * (1 - NEAR)).sum())
-    if name == "population_window":
-        people = table["population"].to_numpy()
-        near = np.zeros(len(people), dtype=bool)
-        for limit in (said.get("min"), said.get("max")):
-            near |= np.abs(people / limit - 1) <= NEAR if limit else False
-        return len(people), int(near.sum())
-    return len(table), 0
 
 
 def summary(found: Consortia) -> str:

@@ -110,6 +110,7 @@ def texts(
     found = column(table, name, cited, problems)
     if found is None:
         return [""] * len(table)
+    table = table.of(name)
     empty = [row for row, cell in enumerate(found) if not cell.strip()]
     if empty and unknown is None:
         problems.append(_empty(table, labels, name, empty, cited))
@@ -143,6 +144,7 @@ def numbers(
     found = column(table, name, cited, problems)
     if found is None:
         return np.full(len(table), np.nan)
+    table = table.of(name)
     values = _plain(found)
     if values is None:
         values = _one_by_one(table, labels, name, found, cited, problems, may_be_empty=may_be_empty)

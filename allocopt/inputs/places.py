@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from allocopt.inputs.cells import codes, column, numbers
 from allocopt.inputs.joins import Keyed, join
 from allocopt.inputs.reading import Reading
-from allocopt.inputs.tables import Cited, Table, count, some
+from allocopt.inputs.tables import Cited, Origin, Table, count, some
 
 
 def all_places(reading: Reading) -> Keyed | None:
@@ -53,7 +53,10 @@ def _with_more(reading: Reading, places: Keyed, number: int) -> Keyed | None:
     fresh = {
         name: [cells[at] for at in order] for name, cells in table.columns.items() if name not in places.table.columns
     }
-    return Keyed(replace(places.table, columns={**places.table.columns, **fresh}), places.codes, places.what)
+    origin = Origin(table.file, [table.lines[at] for at in order], table.counted)
+    joined = {**places.table.joined, **dict.fromkeys(fresh, origin)}
+    made = replace(places.table, columns={**places.table.columns, **fresh}, joined=joined)
+    return Keyed(made, places.codes, places.what)
 
 
 def _leave_others(reading: Reading, places: Keyed, have: set[str], file: str) -> Keyed:

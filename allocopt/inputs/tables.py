@@ -10,7 +10,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +22,15 @@ FIRST = 10
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The other file that a joined column was read from, and the line of each row in it."""
+
+    file: str
+    lines: Sequence[int]
+    counted: str = "line"
+
+
+@dataclass(frozen=True)
 class Table:
     """One table as text: columns of equal length, and for each row the line (CSV) or row (Parquet) it was read from."""
 
@@ -30,6 +39,8 @@ class Table:
     columns: Mapping[str, Sequence[str]]
     lines: Sequence[int]
     counted: str = "line"
+    joined: Mapping[str, Origin] = field(default_factory=dict)
+    """Columns that another table brought"""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -37,7 +48,15 @@ class Table:
     def take(self, rows: Sequence[int]) -> Table:
         """The table with these rows, in this order; rows keep their line numbers."""
         columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
-        return Table(self.file, self.sha256, columns, [self.lines[row] for row in rows], self.counted)
+        joined = {name: replace(one, lines=[one.lines[row] for row in rows]) for name, one in self.joined.items()}
+        return Table(self.file, self.sha256, columns, [self.lines[row] for row in rows], self.counted, joined)
+
+    def of(self, name: str) -> Table:
+        """The table as messages about column `name` cite it: the file and the lines that the column was read from."""
+        origin = self.joined.get(name)
+        if origin is None:
+            return self
+        return replace(self, file=origin.file, lines=origin.lines, counted=origin.counted)
 
 
 @dataclass(frozen=True)
