@@ -163,7 +163,7 @@ def test_what_is_wrong_in_a_further_table_is_cited_there(scenario, tmp_path):
         allocopt.run(scenario, out=None, set=more)
     assert "hubs.csv:4: inputs.places.columns.hub: column 'leads'" in str(failure.value)
     hubs.write_text("place,leads\nE,0\nA,1\nB,0.5\nC,0\nD,1\n", encoding="utf-8")
-    with pytest.raises(ScenarioFault, match="B: 0.5"):
+    with pytest.raises(ScenarioFault, match=r"B: 0\.5"):
         allocopt.run(scenario, out=None, set=more)
 
 
