@@ -100,6 +100,8 @@ check.stress check.rolling check.relaxed check.alternatives
 check.coalitions
 check.choice
 check.choice_tables
+check.shocks
+check.carried check.pools
 check.consortia
 diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures
 diagnose check.folder
@@ -110,10 +112,11 @@ explain.shapley
 explain.recalled explain.formula_steps explain.limit_steps
 explain.causes
 explain
-stress.bodies stress.estimates
+stress.bodies stress.estimates stress.kernels
 stress.simulate
 stress.treasury
 stress.shocks stress.years stress.reverse stress.pools stress.sizes stress.robust stress.monitoring
+stress.words
 stress.tables
 frontier
 calibrate

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,14 +31,17 @@ from allocopt.check.bound import (
     recall,
     recompile,
 )
+from allocopt.check.carried import check_years
 from allocopt.check.consortia import is_grouping_folder, verify_grouping
 from allocopt.check.decided import Decided
 from allocopt.check.frontier import check_frontier
 from allocopt.check.inputs import Plain, check_files, check_hash, find_tables, known, read_timing
 from allocopt.check.places import check_formulas, check_streams, with_streams
 from allocopt.check.plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
+from allocopt.check.pools import check_pools
 from allocopt.check.rolling import carried, check_rolled_bounds, recompile_rolled, with_openings
 from allocopt.check.rules import SECOND, check_objectives, check_rule, said_of
+from allocopt.check.shocks import check_reverse, check_tests
 from allocopt.check.stress import check_robust, check_stress
 from allocopt.check.verdict import POUND, Check, Verdict, compared, guarded
 from allocopt.errors import InputFault, Problem
@@ -47,6 +51,8 @@ from allocopt.rolling import is_rolling
 __all__ = ["Check", "Verdict", "verify"]
 
 TEXT = ("place", "name", "year", "table", "group", "measure", "unit")
+
+STRESSES = {"years": check_years, "tests": check_tests, "reverse": check_reverse, "pools": check_pools}
 
 
 def verify(folder: str | Path, *, scenario: str | Path | None = None) -> Verdict:
@@ -179,6 +185,15 @@ def _against_inputs(
     yield from guarded("objectives", lambda: check_objectives_recompiled(of, decided, record))
     yield from guarded("robust objectives", lambda: check_robust(of, decided, record))
     yield from guarded("stress", lambda: check_stress(of, decided, record, folder))
+    if (folder / "stress.csv").is_file():
+        drawn = pd.read_csv(folder / "stress.csv", dtype={"value": "float64"})
+        for name, check in {
+            "years": check_years,
+            "tests": check_tests,
+            "reverse": check_reverse,
+            "pools": check_pools,
+        }.items():
+            yield from guarded(f"stress {name}", partial(check, of, decided, record, drawn))
     yield from guarded("recompiled programme", lambda: check_recompiled(of, decided, record))
     yield from guarded("levels", lambda: check_levels(of, decided, folder / "certificate.npz"))
     if record["scenario"].get("streams"):

@@ -132,9 +132,9 @@ def _drawn_again(of: Recompiled, decided: Decided, table: pd.DataFrame) -> Itera
     if "group" in stress.labels:
         labels["group"] = np.unique(stress.labels["group"], return_inverse=True)[1]
     plain = table[table["test"] == "correlated"].set_index(["level", "measure", "statistic"])["value"]
-    drawn = _drawdown(of)
+    drawn = drawdown(of)
     for level, (deficit, surplus) in _totals(of, decided, labels).items():
-        kept = _available(stress.settings.retention[0]) * surplus
+        kept = available(stress.settings.retention[0]) * surplus
         exposure = deficit - kept + drawn
         pairs = {"gross_deficit": deficit, "gross_surplus": surplus, "available_surplus": kept, "exposure": exposure}
         off = [abs(float(one.mean()) - plain[level, name, "mean"]) for name, one in pairs.items()]
@@ -148,12 +148,13 @@ def _drawn_again(of: Recompiled, decided: Decided, table: pd.DataFrame) -> Itera
         )
 
 
-def _available(rule: float | object) -> float:
+def available(rule: float | object) -> float:
+    """The share of a surplus that can offset an overspend elsewhere, as the scenario's rule says."""
     returned = getattr(rule, "returned", None)
     return float(returned) if returned is not None else 1.0 - float(rule)  # type: ignore[arg-type]
 
 
-def _drawdown(of: Recompiled) -> Floats:
+def drawdown(of: Recompiled) -> Floats:
     """(draws,) pounds of retained surpluses that are drawn."""
     stress = of.facts.stress
     assert stress is not None

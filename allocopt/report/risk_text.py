@@ -32,6 +32,12 @@ def show_stress(said: Mapping[str, Any]) -> None:
     )
     rows = list(stress_rows(said["headline"]))
     console().print(table(escape(words), ["level", "", "areas correlated", "independent"], rows, left=2))
+    if said["by_test"]:
+        words = f"Exposure under each test, budgets held by {said['budget_holder']}: mean, 95% of draws below, breach"
+        heads = ["test", "correlated", "95%", "breach", "independent", "95%", "breach"]
+        console().print(table(escape(words), heads, list(test_rows(said["by_test"]))))
+    for found in said["words_found"]:
+        console().print(escape(found))
 
 
 def stress_rows(headline: Mapping[str, Any]) -> Iterator[Sequence[str]]:
@@ -40,6 +46,14 @@ def stress_rows(headline: Mapping[str, Any]) -> Iterator[Sequence[str]]:
         for name, words in WORDS.items():
             other = headline["independent"][level][name]
             yield level, words, _cell(name, figures[name]), _cell(name, other)
+
+
+def test_rows(by_test: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    """A row for each test and each year: correlated, then independent."""
+    for name, figures in by_test.items():
+        if not name.endswith("_independent"):
+            both = (figures, by_test[f"{name}_independent"])
+            yield name.replace("_", " "), *(_cell(key, value) for one in both for key, value in one.items())
 
 
 def _cell(name: str, value: float) -> str:

@@ -262,7 +262,7 @@ class Stress(Sourced):
     shortfall: list[StrictShare] = Field(default_factory=lambda: [0.95, 0.99])
     """Levels of the expected shortfall: the mean exposure of the worst 5% and 1% of draws."""
     overspend: list[StrictShare] = Field(default_factory=lambda: [0.01, 0.02, 0.05, 0.1])
-    """Overspends, share of a body's allocation, whose probability is shown by its size (in the first `test_draws`)."""
+    """Overspends, share of a body's allocation, whose probability is shown by its size."""
     sizes: list[People] = Field(default_factory=lambda: [20_000, 50_000, 100_000, 200_000, 300_000])
     """Limits of the bands of size, people."""
     risk: RiskChange = RiskChange()
@@ -271,7 +271,7 @@ class Stress(Sourced):
     tests: Annotated[list[str], BeforeValidator(_as_list)] = Field(default_factory=list)
     """`standard` for the whole standard stress set, or the names of some of its tests."""
     test_draws: Draws = 1_000
-    """Draws of each test of the set and of the probabilities by size: the first of `draws`, the same for all tests."""
+    """Draws of each test of the set: the first of `draws`, the same for all tests."""
     reverse: Reverse | None = None
     pool: Pool | None = None
     population_risk: Sizes | None = None

@@ -20,11 +20,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import betabinom
 
 from allocopt.problem import Array
 from allocopt.settings.stress import Pool, Stress
 from allocopt.stress.bodies import Bodies, Rows, Subject
-from allocopt.stress.estimates import GBP, SHARE, Events, Row, order_interval, probability
+from allocopt.stress.estimates import CONFIDENCE, GBP, PROBABILITY, SHARE, Events, Row, order_interval, probability
 from allocopt.stress.simulate import BLOCK, CASES, FIRST, Case, Shock, balances, in_blocks
 from allocopt.stress.treasury import Retention, case_name
 
@@ -89,6 +90,8 @@ class Sized:
     high: float
     breaches: Events
     """(fresh,) True where it did not suffice."""
+    expected: tuple[float, float]
+    """95% range of the share of `breaches`, if fresh draws are like those that it was chosen on."""
 
     @property
     def gap(self) -> float:
@@ -100,9 +103,17 @@ def sized(subject: Subject, terms: Terms, asked: Pool, case: Case, *, area: floa
     """The sample-average optimum on the first draws, tried on the draws that follow them."""
     needed = np.sort(_each(subject, terms, case, area, FIRST, asked.draws, workers))
     low, high = order_interval(asked.draws, 1.0 - asked.breach)
-    at = needed[int(np.ceil((1.0 - asked.breach) * asked.draws - 1e-9)) - 1]
+    rank = int(np.ceil((1.0 - asked.breach) * asked.draws - 1e-9))
+    at = needed[rank - 1]
     fresh = _each(subject, terms, case, area, FIRST + asked.draws, asked.fresh, workers)
-    return Sized(float(at), float(needed[low - 1]), float(needed[high - 1]), ~(fresh <= at))
+    return Sized(float(at), float(needed[low - 1]), float(needed[high - 1]), ~(fresh <= at), _expected(asked, rank))
+
+
+def _expected(asked: Pool, rank: int) -> tuple[float, float]:
+    """The draws beyond the `rank`-th of N are Beta(N - rank + 1, rank) of all, so fresh ones are beta-binomial."""
+    tail = (1 - CONFIDENCE) / 2
+    beyond = betabinom(asked.fresh, asked.draws - rank + 1, rank)
+    return float(beyond.ppf(tail)) / asked.fresh, float(beyond.ppf(1 - tail)) / asked.fresh
 
 
 def _each(
@@ -154,3 +165,5 @@ def _rows(test: str, subject: Subject, found: Sized) -> Iterator[Row]:
         yield Row(test, subject.holder, "top_slice", statistic, SHARE, value)
         yield Row(test, subject.holder, "top_slice_money", statistic, GBP, value * total)
     yield from probability(test, subject.holder, "breach_on_fresh_draws", found.breaches)
+    for statistic, value in zip(("expected_low", "expected_high"), found.expected, strict=True):
+        yield Row(test, subject.holder, "breach_on_fresh_draws", statistic, PROBABILITY, value)

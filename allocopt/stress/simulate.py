@@ -2,7 +2,7 @@
 
 A block is a pure function of the numbers of its draws, and blocks are put together in their order, so any number of
 workers gives the same bytes. Each draw is made twice, with the areas' shocks and with a shock of each place's own.
-Imports `bodies`, `risk` and `streams`.
+Imports `bodies`, `kernels`, `risk` and `streams`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from allocopt.problem import Array
 from allocopt.risk import paired_draws
-from allocopt.stress.bodies import Bodies, Level, Subject
+from allocopt.stress.bodies import Bodies, Level, Rows, Subject
 
 Made = TypeVar("Made")
 
@@ -53,7 +53,7 @@ class Tally:
     lost: Array
     """The part of the surpluses that the test takes away."""
     beyond: Array
-    """(first draws, bands, thresholds) share of the bodies of a size that overspend by more than a threshold"""
+    """(draws, bands, thresholds) share of the bodies of a size that overspend by more than a threshold"""
 
 
 Outcome = Mapping[Case, Mapping[Level, Tally]]
@@ -61,12 +61,14 @@ Outcome = Mapping[Case, Mapping[Level, Tally]]
 
 @dataclass(frozen=True)
 class Asked:
-    """What is tallied beside deficits and surpluses: (bands, bodies) weights by level, and overspend thresholds."""
+    """What is tallied beside deficits and surpluses: the share of the bodies of a size that overspend by so much."""
 
-    bands: Mapping[Level, Array]
+    bands: Mapping[Level, Rows]
+    """(bodies,) by level: the row of each body's band, see `band_of`"""
+    count: int = 0
+    """How many bands there are"""
     thresholds: Sequence[float] = ()
-    draws: int = 0
-    """Only the blocks of the first so many draws are looked at by size: it costs more than all the rest."""
+    """Overspends as shares of allocation, 0 or more"""
 
 
 NOTHING_MORE = Asked({})
@@ -84,8 +86,7 @@ def simulate(
     """Deficits and surpluses of every level in draws `first` to `first + draws - 1`, correlated and independent."""
 
     def block(start: int) -> Outcome:
-        sizes = asked if start < first + asked.draws else replace(asked, thresholds=())
-        return _block(subject, shock, sizes, start, min(BLOCK, first + draws - start))
+        return _block(subject, shock, asked, start, min(BLOCK, first + draws - start))
 
     return _joined(in_blocks(block, first=first, draws=draws, workers=workers))
 
@@ -142,10 +143,18 @@ def _largest(over: Array, share: float) -> Array:
 
 def _beyond(over: Array, allocation: Array, asked: Asked, level: Level) -> Array:
     if level not in asked.bands or not asked.thresholds:
-        return np.zeros((0, len(asked.bands.get(level, ())), len(asked.thresholds)))
-    weights = asked.bands[level].T.astype(np.float32)
-    shares = [(over > limit * allocation).astype(np.float32) @ weights for limit in asked.thresholds]
-    return np.stack(shares, axis=2).astype(np.float64)
+        return np.zeros((len(over), 0, 0))
+    from allocopt.stress.kernels import count_passed  # noqa: PLC0415 - numba is loaded only where it is used
+
+    limits = np.multiply.outer(allocation, np.asarray(asked.thresholds, dtype=float))
+    order = np.argsort(asked.thresholds, kind="stable")
+    band = np.where(asked.bands[level] < 0, asked.count, asked.bands[level])
+    passed = count_passed(np.ascontiguousarray(over), limits[:, order], band, asked.count + 1)[:, : asked.count]
+    counted = np.empty((len(over), asked.count, len(order)))
+    counted[:, :, order] = passed[:, :, :0:-1].cumsum(axis=2)[:, :, ::-1]
+    held = np.bincount(band, minlength=asked.count + 1)[: asked.count]
+    shares: Array = counted / np.maximum(held, 1)[None, :, None]
+    return shares
 
 
 def _joined(blocks: Sequence[Outcome]) -> Outcome:
@@ -155,14 +164,15 @@ def _joined(blocks: Sequence[Outcome]) -> Outcome:
 
 
 def _chained(parts: Sequence[Tally]) -> Tally:
-    """The parts in their order; blocks that were not looked at by size have nothing to add to `beyond`."""
-    seen = [part.beyond for part in parts if len(part.beyond)] or [parts[0].beyond]
-    numbers = [one.name for one in fields(Tally) if one.name != "beyond"]
-    joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in numbers}
-    return Tally(**joined, beyond=np.concatenate(seen))
+    """The parts in their order."""
+    names = [one.name for one in fields(Tally)]
+    joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Tally(**joined)
 
 
-def band_weights(found: Bodies, bands: Sequence[tuple[str, float, float]]) -> Array:
-    """(bands, bodies): 1 over the number of bodies of the band for its bodies, else 0."""
-    inside = np.array([(found.population >= low) & (found.population < high) for _, low, high in bands], dtype=float)
-    return np.asarray(inside / np.maximum(inside.sum(axis=1, keepdims=True), 1.0))
+def band_of(found: Bodies, bands: Sequence[tuple[str, float, float]]) -> Rows:
+    """(bodies,) the row of the band that each body's population lies in; -1 for none."""
+    rows = np.full(len(found), -1, dtype=np.intp)
+    for row, (_, low, high) in enumerate(bands):
+        rows[(found.population >= low) & (found.population < high)] = row
+    return rows

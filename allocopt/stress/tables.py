@@ -16,10 +16,11 @@ from allocopt.plan import Facts, Plan
 from allocopt.problem import Array
 from allocopt.settings.stress import Stress
 from allocopt.stress import monitoring, pools, reverse, robust, shocks, sizes, treasury, years
-from allocopt.stress.bodies import Level, Subject, holder, levels_of, size_bands
+from allocopt.stress.bodies import Level, Rows, Subject, holder, levels_of, size_bands
 from allocopt.stress.estimates import Row, table
-from allocopt.stress.simulate import Asked, band_weights, simulate
+from allocopt.stress.simulate import Asked, band_of, simulate
 from allocopt.stress.treasury import Retention, retentions
+from allocopt.stress.words import findings
 from allocopt.stress_inputs import Labels, StressInputs
 from allocopt.units import say_money
 
@@ -110,20 +111,18 @@ def simulated(
     """The plain simulation, retention rule by retention rule, then by size, then the standard set."""
     rules, seed = retentions(stress.retention), subject.risk.seed
     bands = size_bands(stress.sizes)
-    weights: dict[Level, Array] = {
-        level: band_weights(found, bands) for level, found in subject.levels.items() if level != "nation"
+    rows: dict[Level, Rows] = {
+        level: band_of(found, bands) for level, found in subject.levels.items() if level != "nation"
     }
     tell(f"stress: {stress.draws:,} draws of spend")
-    plain = simulate(
-        subject, draws=stress.draws, asked=Asked(weights, stress.overspend, stress.test_draws), workers=workers
-    )
+    plain = simulate(subject, draws=stress.draws, asked=Asked(rows, len(bands), stress.overspend), workers=workers)
     tests["correlated"] = f"areas' shocks shared; {rules[0].words}"
     tests["independent"] = "the same luck, with a shock of each place's own"
     yield from treasury.rows_of(plain, test="", rule=rules[0], stress=stress, seed=seed)
     for rule in rules[1:]:
         tests[treasury.slug(rule)] = rule.words
         yield from treasury.retention_rows(plain, rule=rule, stress=stress, seed=seed)
-    held: dict[Level, Array] = {level: np.count_nonzero(one, axis=1).astype(float) for level, one in weights.items()}
+    held = {level: np.bincount(one[one >= 0], minlength=len(bands)).astype(float) for level, one in rows.items()}
     yield from treasury.size_rows(plain, bands, stress, held)
     yield from _tests(subject, stress, rules[0], tests, tell=tell, workers=workers)
 
@@ -180,7 +179,23 @@ def _record(inputs: StressInputs, rows: list[Row], tests: dict[str, str], held: 
         "budget_holder": held,
         "tests": tests,
         "headline": headline(rows),
+        "by_test": by_test(rows, tests, held),
+        "words_found": findings(rows, stress),
     }
+
+
+def by_test(rows: list[Row], tests: Mapping[str, str], held: str | None) -> dict[str, Any]:
+    """Exposure and breach under each test and in each year, where the budget is held: mean, 95th percentile, share."""
+    wanted = {("exposure", "mean"): "exposure_gbp", ("exposure", "p95"): "exposure_p95_gbp"}
+    wanted |= {("breach", "probability"): "breach_probability"}
+    plain = {"correlated", "independent"}
+    found: dict[str, Any] = {}
+    for row in rows:
+        key = wanted.get((row.measure, row.statistic))
+        of = row.test.removesuffix("_independent")
+        if key and row.level == held and row.test not in plain and (of in tests or of.startswith("year_")):
+            found.setdefault(row.test, {})[key] = row.written()[-1]
+    return found
 
 
 def headline(rows: list[Row]) -> dict[str, Any]:

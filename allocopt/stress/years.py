@@ -41,6 +41,10 @@ FLOWS = (
 )
 
 
+PENNY = 1e-8
+"""GBP million: a deficit that is repaid to the penny is repaid, or rounding would keep its recovery plan alive."""
+
+
 @dataclass(frozen=True)
 class Books:
     """Where bodies stand at the end of a year: carried deficits and retained surpluses, draw x body, GBP million."""
@@ -66,8 +70,9 @@ def close_year(
     result = allocation - spend + saving
     deficit, surplus = np.maximum(0.0, -result), np.maximum(0.0, result)
     repaid = np.minimum(owed, surplus)
+    repaid = np.where(owed - repaid < PENNY, owed, repaid)
     drawdown = drawn[:, None] * opening.retained
-    free = surplus - repaid
+    free = np.maximum(0.0, surplus - repaid)
     closing = Books(owed - repaid + deficit, opening.retained + terms.rule.retained * free - drawdown)
     flows = (
         deficit,

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from allocopt.plan import gather
 from allocopt.scenario import load
 from allocopt.stress.bodies import size_bands
-from allocopt.stress.simulate import Asked, band_weights, simulate
+from allocopt.stress.simulate import Asked, band_of, simulate
 from allocopt.stress.tables import Decided, subject_of
 
 DRAWS, CONSORTIA = 10_000, 200
@@ -37,9 +37,9 @@ def main() -> None:
     decided = Decided(facts, facts.situation.target)
     subject = subject_of(decided, type(stress)(stress.settings, stress.risk, labels, None, ()))
     bands = size_bands(stress.settings.sizes)
-    weights = {level: band_weights(one, bands) for level, one in subject.levels.items() if level != "nation"}
+    rows = {level: band_of(one, bands) for level, one in subject.levels.items() if level != "nation"}
     print(f"{len(people):,} practices, {len(subject.levels['group']):,} consortia, {DRAWS:,} draws")
-    asked, digests = Asked(weights, stress.settings.overspend, stress.settings.test_draws), set()
+    asked, digests = Asked(rows, len(bands), stress.settings.overspend), set()
     for workers in (2, 1):
         start, used = time.perf_counter(), time.process_time()
         found = simulate(subject, draws=DRAWS, asked=asked, workers=workers)

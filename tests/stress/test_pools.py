@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from subjects import subject
@@ -78,6 +80,21 @@ def test_coverage_on_fresh_draws_lies_within_its_interval_and_the_accepted_proba
     # an area's pool cannot help another area, so layers never need less
     assert rows["pool_area_layer_0.5pct", "top_slice", "value"] >= rows["pool", "top_slice", "value"] - 1e-9
     assert rows["pool", "top_slice", "value"] > rows["pool_independent", "top_slice", "value"]
+
+
+def test_over_many_seeds_coverage_strays_as_far_as_chance_lets_it():
+    # fresh failures less 5%, over the sd of a share that is chosen on 1,000 draws and tried on 1,000 others
+    plain = Terms(given().holders.allocation, None, 0.0, 0.0)
+    asked = Pool(breach="5%", draws=1000, fresh=1000)
+    runs = [
+        sized(replace(given(), risk=replace(given().risk, seed=seed)), plain, asked, "correlated", area=0.0, workers=1)
+        for seed in range(24)
+    ]
+    strayed = np.array([(run.breaches.mean() - 0.05) / np.sqrt(2 * 0.05 * 0.95 / 1000) for run in runs])
+    assert abs(strayed.mean()) <= 3 / np.sqrt(len(runs))
+    assert 0.6 <= strayed.std(ddof=1) <= 1.5
+    inside = [run.expected[0] <= run.breaches.mean() <= run.expected[1] for run in runs]
+    assert np.mean(inside) >= 0.8
 
 
 def test_a_smaller_accepted_probability_needs_a_larger_pool():

@@ -9,7 +9,7 @@ import pytest
 from subjects import subject
 
 from allocopt.stress.estimates import Z, standard_error
-from allocopt.stress.simulate import Asked, Shock, band_weights, simulate
+from allocopt.stress.simulate import FIRST, Asked, Shock, balances, band_of, simulate
 
 DRAWS = 4_000
 
@@ -65,7 +65,7 @@ def test_pooling_never_adds_to_a_deficit_in_any_draw():
 
 def test_any_number_of_workers_gives_the_same_bytes_and_more_draws_the_same_first_ones():
     given = subject(base=np.linspace(1, 20, 50), areas=["A", "B"] * 25, area_sd=0.02, heavy_sd=0.3, heavy_share=0.2)
-    asked = Asked({"place": band_weights(given.levels["place"], [("all", 0, np.inf)])}, [0.05], 300)
+    asked = Asked({"place": band_of(given.levels["place"], [("all", 0, np.inf)])}, 1, [0.05])
     one, four = (simulate(given, draws=300, asked=asked, workers=workers) for workers in (1, 4))
     for case, levels in one.items():
         for level, tally in levels.items():
@@ -75,13 +75,18 @@ def test_any_number_of_workers_gives_the_same_bytes_and_more_draws_the_same_firs
     assert np.array_equal(fewer.deficit, one["correlated"]["nation"].deficit[:100])
 
 
-def test_sizes_are_looked_at_in_the_first_draws_alone():
-    given = subject(base=[10.0] * 20, kappa=3.67)
-    weights = {"place": band_weights(given.levels["place"], [("all", 0, np.inf)])}
-    some, every = (simulate(given, draws=200, asked=Asked(weights, [0.02], count)) for count in (64, 200))
-    short, whole = (one["correlated"]["place"].beyond for one in (some, every))
-    assert (len(short), len(whole)) == (64, 200)
-    assert np.array_equal(short, whole[:64])
+def test_overspends_are_counted_by_size_as_numpy_counts_them():
+    given = subject(base=np.linspace(1, 20, 30), people=np.linspace(1e3, 3e4, 30), kappa=3.67, area_sd=0.02)
+    place, limits = given.levels["place"], (0.0, 0.01, 0.05)
+    rows = band_of(place, [("small", 2_000, 9e3), ("large", 9e3, np.inf), ("none", 1e9, np.inf)])
+    beyond = simulate(given, draws=130, asked=Asked({"place": rows}, 3, limits))["correlated"]["place"].beyond
+    over = balances(given, shock=Shock(), first=FIRST, count=130)["correlated"]
+    for band in (0, 1):
+        for at, limit in enumerate(limits):
+            share = (over > limit * place.allocation)[:, rows == band].mean(axis=1)
+            assert np.allclose(beyond[:, band, at], share)
+    assert (beyond[:, 2] == 0).all()
+    assert (rows == -1).any()
 
 
 def test_without_any_risk_a_shock_is_what_it_says():
@@ -102,9 +107,7 @@ def test_losing_the_largest_surpluses_takes_the_tenth_with_most():
 def test_the_probability_of_an_overspend_by_size_is_the_normal_tail():
     # sd 3.67% and a limit of 5%: P(z > 1.3624) = 8.65%
     given = subject(base=[10.0] * 50, kappa=3.67)
-    asked = Asked(
-        {"place": band_weights(given.levels["place"], [("small", 0, 5e3), ("large", 5e3, np.inf)])}, [0.05], DRAWS
-    )
+    asked = Asked({"place": band_of(given.levels["place"], [("small", 0, 5e3), ("large", 5e3, np.inf)])}, 2, [0.05])
     beyond = simulate(given, draws=DRAWS, asked=asked)["correlated"]["place"].beyond
     assert (beyond[:, 0] == 0).all()
     assert beyond[:, 1, 0].mean() == pytest.approx(0.0865, abs=Z * standard_error(beyond[:, 1, 0]) + 1e-3)

@@ -11,7 +11,7 @@ from subjects import subject
 
 from allocopt.risk import ENGLAND_PRACTICES
 from allocopt.settings.stress import Sizes
-from allocopt.stress.simulate import Asked, band_weights, simulate
+from allocopt.stress.simulate import Asked, band_of, simulate
 from allocopt.stress.sizes import overspend, rows_of, smallest_population
 
 MEAN_LIST = 7_900.0
@@ -64,7 +64,7 @@ def test_draws_of_pools_agree_with_the_formula(curve):
     pools = [f"G{number // 12:02}" for number in range(360)]
     parts = {name: getattr(ENGLAND_PRACTICES, name) for name in ("kappa", "area_sd", "persistent_sd", "heavy_share")}
     given = subject(base=[10.0] * 360, groups=pools, areas=pools, people=8_000.0, heavy_sd=0.15, **parts)
-    asked = Asked({"group": band_weights(given.levels["group"], [("all", 0, np.inf)])}, [0.02, 0.05], 2_000)
+    asked = Asked({"group": band_of(given.levels["group"], [("all", 0, np.inf)])}, 1, [0.02, 0.05])
     beyond = simulate(given, draws=2_000, asked=asked)[curve]["group"].beyond[:, 0].mean(axis=0)
     for limit, share in zip((0.02, 0.05), beyond, strict=True):
         expected = overspend(given.risk.model, people=96_000, beyond=limit, mean_list=8_000, curve=curve)

@@ -111,6 +111,46 @@ def test_the_checker_passes_a_sound_stress_and_finds_a_changed_figure(folder, ta
         assert any(name.startswith("stress") for name in failed), measure
 
 
+@pytest.mark.parametrize(
+    ("key", "by", "name"),
+    [
+        (("year_2", "place", "carried_deficit", "mean"), 1e3, "stress years"),
+        (("year_2_independent", "place", "saving", "mean"), 1e3, "stress years_independent"),
+        (("demand_1pct", "place", "exposure", "mean"), 1e3, "stress tests"),
+        (("retention_change_independent", "place", "breach", "probability"), -0.05, "stress tests_independent, breach"),
+        (("reverse_uniform", "place", "smallest_shock", "target: every place"), 0.2, "stress reverse_uniform"),
+        (("reverse_uniform", "place", "smallest_shock", "target: every place"), -0.2, "stress reverse_uniform"),
+        (("reverse_places", "place", "smallest_shock", "target: the worst 2 places"), 5.0, "stress reverse_places"),
+        (("reverse_bodies_in_deficit", "place", "smallest_shock", "value"), 5.0, "stress bodies in deficit"),
+        (("pool", "place", "top_slice", "value"), 0.5, "stress pool"),
+        (("pool", "place", "top_slice", "value"), -0.5, "stress pool"),
+    ],
+)
+def test_the_checker_makes_years_tests_reverse_shocks_and_pools_again(folder, table, tmp_path, key, by, name):
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    rows = (table[["test", "level", "measure", "statistic"]] == list(key)).all(axis=1)
+    assert rows.sum() == 1
+    table.assign(value=table["value"].where(~rows, table["value"] + by)).to_csv(broken / "stress.csv", index=False)
+    assert name in [one.name for one in verify(broken).checks if not one.passed]
+
+
+def test_what_was_found_is_said_in_sentences_that_the_table_bears_out(folder, table):
+    said = json.loads((folder / "run.json").read_text(encoding="utf-8"))["stress"]
+    shock = value(table, "reverse_uniform", "place", "smallest_shock", "value")
+    pool = value(table, "pool", "place", "top_slice", "value")
+    assert any(
+        f"to every place that breaches the limit of £20.0m is {shock:.2f}%" in one for one in said["words_found"]
+    )
+    assert any(f"A top-slice of {pool:.2f}%" in one for one in said["words_found"])
+    assert any("People who must share a budget" in one for one in said["words_found"])
+    assert set(said["by_test"]) == {
+        f"{test}{case}"
+        for test in ("retention_100pct", "demand_1pct", "retention_change", "year_1", "year_2")
+        for case in ("", "_independent")
+    }
+
+
 def test_the_checker_knows_what_every_row_must_obey(table):
     assert all(one.passed for one in check_rows(table))
     wrong = table.assign(value=table["value"].where(table["unit"] != "probability", 1.5))

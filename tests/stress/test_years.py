@@ -45,6 +45,15 @@ def test_a_recovery_plan_saves_what_it_must_up_to_its_yearly_limit():
     assert (free["saving"], free["repaid"], free["carried_deficit"]) == (9.0, 8.0, 0.0)
 
 
+def test_what_is_repaid_to_the_penny_is_repaid_and_its_recovery_plan_is_over():
+    # the saving that brings a body back to balance leaves 1e-16 of what it owed: rounding, not a debt
+    _, flows = year(owed=8.0 + 1e-9, spend=92.0)
+    assert flows["carried_deficit"] == 0.0
+    books, _ = year(owed=0.1 + 0.2, spend=99.9, saving=0.5)
+    _, after = year(owed=float(books.carried[0, 0]), spend=103.0, saving=0.5)
+    assert (after["saving"], after["gross_deficit"]) == (0.0, 3.0)
+
+
 def test_a_body_that_owes_nothing_has_no_recovery_plan():
     _, flows = year(spend=103.0, saving=0.02)
     assert (flows["saving"], flows["gross_deficit"]) == (0.0, 3.0)
