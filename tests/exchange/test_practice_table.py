@@ -210,3 +210,16 @@ def test_the_shipped_practices_are_an_official_table_too():
     found = read_official(Path(__file__).parents[2] / "scenarios" / "data" / "england_practices_2018_19.csv")
     assert len(found.table) == 7325
     assert len({one.icb for one in places_by(found)}) == 42
+
+
+def test_a_published_table_reads_without_editing_and_its_indices_agree_with_a_hand_sum():
+    # four practices of the tool's own table for 2024/25, whose PCN, location and patients columns are empty
+    # (contains public sector information licensed under the Open Government Licence v3.0)
+    found = read_official(Path(__file__).parents[1] / "fixtures" / "tables" / "aif_practices_2024_25.csv")
+    assert found.table["population"].sum() == pytest.approx(41884.367923)
+    table = need_indices(found, places_by(found)).set_index("Place / ICB")
+    # Stockton-on-Tees: 28663.742497 of prescribing over 22627.550229 people, its ICB 51176.577416 over 41884.367923
+    assert table.loc["Stockton-on-Tees", "Prescribing Index"] == 1.037
+    assert table.loc["Stockton-on-Tees", "Overall Core Index"] == 1.069
+    assert table.loc["Stockton-on-Tees", "GP pop"] == 22_628
+    assert table.index.tolist()[1:] == ["Middlesbrough", "Redcar and Cleveland", "Stockton-on-Tees"]
