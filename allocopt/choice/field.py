@@ -75,8 +75,7 @@ class _Hub:
         self._of, self._hub = of, hub
 
     def beyond(self, p: str, h: str, share: float) -> Line:
-        joins: Line = self.x[p, h]
-        return joins * (self.budget[p] * share - self.spend[p])
+        return self.x[p, h] * float(self.budget[p] * share - self.spend[p])
 
     def common_balance(self, _h: str) -> float:
         return float(self._of.common[self._of.instance.area_codes[self._hub], 0])
