@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from allocopt import objectives, objectives_grouping, rules
+from allocopt import objectives, objectives_choice, objectives_grouping, rules
 from allocopt.model import Model, Objective, Rule, load_model, model_names
 
 GROUPING = ("grouping", "membership")
@@ -15,7 +15,7 @@ tests/worked_grouping/.
 JOINT = ("joint",)
 """The rooms whose rules tie an allocation to a grouping: held to enumeration in tests/test_joint.py."""
 CHOICE = ("coalition",)
-"""The rooms whose rules are about one coalition at a time: held to enumeration in tests/test_choice.py."""
+"""The rooms whose rules are about one coalition at a time: their worked examples stand in tests/worked_choice/."""
 
 
 def all_rules() -> list[Rule]:
@@ -32,6 +32,16 @@ def grouping_rules() -> list[Rule]:
 def grouping_objectives() -> list[Objective]:
     """Every Objective of a grouping, by name."""
     return _named(one for one in vars(objectives_grouping).values() if isinstance(one, Objective))
+
+
+def choice_rules() -> list[Rule]:
+    """Every Rule in allocopt/rules/ about one coalition, by name."""
+    return _rules_of(CHOICE)
+
+
+def choice_objectives() -> list[Objective]:
+    """Every sharing rule of free choice, by name."""
+    return _named(one for one in vars(objectives_choice).values() if isinstance(one, Objective))
 
 
 def _rules_of(names) -> list[Rule]:
