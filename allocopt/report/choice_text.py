@@ -38,6 +38,8 @@ def show_choice(out: Console, found: Run) -> None:
         heading = "Do surplus practices sit together? (0% as random regroupings nearby, 100% complete separation)"
         out.print(table(heading, list(SCORES.values()), _rows(tables["shunning"], SCORES)))
     for one in said["judged"]:
+        _bottom(out, one)
+    for one in said["judged"]:
         _leavers(out, found, one["plan"])
     kept = said["keeps_together"]
     if kept:
@@ -50,6 +52,16 @@ def show_choice(out: Console, found: Run) -> None:
     for warning in said["warnings"]:
         out.print(f"[yellow]note:[/yellow] {escape(warning)}")
     out.print(f"written to {found.folder}", soft_wrap=True)
+
+
+def _bottom(out: Console, one: Any) -> None:
+    """Who is at the bottom of a plan, and which areas drive its score."""
+    out.print(f"- {escape(one['plan'])}: {escape(one['bottom']['words'])}")
+    score = one["shunning"]
+    if score is not None:
+        areas = ", ".join(row["area"] for row in score["drivers"]["areas"])
+        places = ", ".join(f"{row['place']} {row['name']}" for row in score["drivers"]["places"][:3])
+        out.print(f"  its score comes most from {escape(areas)}, and there from practices such as {escape(places)}")
 
 
 def _status(said: Any) -> str:

@@ -57,6 +57,8 @@ def _figure(name: str, value: Any) -> str:
         return str(value or "–")
     if name.endswith("_gbp"):
         return pounds(value)
+    if "people" in name:
+        return f"{value:,.0f}"
     return f"{value:,.2f}%" if name.endswith("_pct") else f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
 
 

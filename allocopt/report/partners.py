@@ -29,6 +29,8 @@ NAMES = {
 FURTHEST = 15.0
 """Percent of budget: the picture ends there, and what lies beyond is counted in its last bars."""
 BINS = 60
+CAP = 1.6
+"""Bars are cut off where they hold so many times the people of the tallest bar of the middle row."""
 WIDE, LEFT, RIGHT, HIGH, TOP = 720, 16, 16, 62, 58
 """Units of the picture: its width, its margins, the height of one row, and where the first begins."""
 INTRODUCTION = (
@@ -43,9 +45,14 @@ LEAVE = (
 )
 
 
-def named(plan: str) -> str:
+def named(found: Material, plan: str) -> str:
     """A plan as people call it."""
-    return NAMES.get(plan, plan.replace("_", " "))
+    if plan in NAMES:
+        return NAMES[plan]
+    if any(one["plan"] == plan for one in found.record["judged"]):
+        return f"Present groups ({plan})"
+    words = plan.replace("_", " ")
+    return f"Free choice, {words}"
 
 
 def partners_sections(found: Material) -> list[Section]:
@@ -64,25 +71,25 @@ def _who_section(found: Material) -> Section:
     )
     words = (INTRODUCTION, f"{proof}.")
     items = [_judged_words(one) for one in said["judged"]]
-    drivers = [grid for one in said["judged"] for grid in _driver_grids(one)]
+    drivers = [grid for one in said["judged"] for grid in _driver_grids(found, one)]
     return Section(
         "partners", "Who would join whom", words, tuple(items), figures=(_who_figure(found),), grids=tuple(drivers)
     )
 
 
 def _judged_words(one: Any) -> str:
-    return f"{named(one['plan'])}: {one['words']}. At the bottom of it: {one['bottom']['words']}."
+    return f"{one['words'][0].upper()}{one['words'][1:]}. At the bottom of it: {one['bottom']['words']}."
 
 
-def _driver_grids(one: Any) -> Iterator[Grid]:
+def _driver_grids(found: Material, one: Any) -> Iterator[Grid]:
     if one["shunning"] is None:
         return
-    for what, column in (("areas", "area"), ("places", "place")):
-        rows = tuple(
-            (row[column], row.get("name", ""), row["contribution"]) for row in one["shunning"]["drivers"][what]
-        )
-        title = f"{named(one['plan'])}: the {what} that add most to the shunning score"
-        yield Grid(title, (Column(column), Column("name"), Column("part of the score", "number")), rows)
+    part = Column("part of the score", "number")
+    for what, columns in (("areas", ("area",)), ("places", ("place", "name"))):
+        listed = one["shunning"]["drivers"][what]
+        rows = tuple((*(row[name] for name in columns), row["contribution"]) for row in listed)
+        title = f"{named(found, one['plan'])}: the {what} that add most to the shunning score"
+        yield Grid(title, (*map(Column, columns), part), rows)
 
 
 def _who_figure(found: Material) -> Figure:
@@ -100,7 +107,7 @@ def picture(found: Material) -> str:
     """The picture as one SVG element with its own fonts and colours."""
     price = found.tables["price"].set_index("plan")
     rows = [(plan, _people(found, plan)) for plan in _drawn(found, price)]
-    most = max(float(np.sqrt(np.concatenate(people).max())) for _, people in rows)
+    most = float(np.sqrt(CAP * np.median([sum(people).max() for _, people in rows])))
     height = TOP + HIGH * len(rows) + 44
     parts = [
         (
@@ -113,7 +120,7 @@ def picture(found: Material) -> str:
         f'<text x="{LEFT}" y="40">People, by the balance of the consortium that their practice is in</text>',
     ]
     for number, (plan, people) in enumerate(rows):
-        parts += _row(TOP + HIGH * number, named(plan), _row_words(price.loc[plan]), people, most)
+        parts += _row(TOP + HIGH * number, named(found, plan), _row_words(found, price.loc[plan]), people, most)
     parts += _axis(TOP + HIGH * len(rows), modelled=found.modelled)
     return "".join([*parts, "</svg>"])
 
@@ -148,7 +155,7 @@ def _row(top: int, name: str, words: str, people: tuple[Any, Any], most: float) 
     yield f'<line x1="{WIDE / 2}" x2="{WIDE / 2}" y1="{floor - room}" y2="{floor + 4}" stroke="#1a1a1a"/>'
     for at in range(BINS):
         inside, left = float(people[0][at]), float(people[1][at])
-        both, own = (room * float(np.sqrt(one)) / most for one in (inside + left, inside))
+        both, own = (room * min(1.0, float(np.sqrt(one)) / most) for one in (inside + left, inside))
         x, colour = LEFT + wide * at, BLUE if at >= BINS // 2 else ORANGE
         yield from _bar(x, floor, both, wide, "#b0b0b0") if left else ()
         yield from _bar(x, floor, own, wide, colour) if inside else ()
@@ -176,17 +183,19 @@ def _axis(top: int, *, modelled: bool) -> Iterator[str]:
     )
 
 
-def _row_words(row: Any) -> str:
+def _row_words(found: Material, row: Any) -> str:
     words = f"deficits {say_money(float(row['gross_deficit_gbp']) / 1e6)}"
     if row["captured_pct"] == row["captured_pct"] and row.name != "unpooled":
         words += f", {row['captured_pct']:.0f}% of what pooling could do"
     left = float(row["people_left_out"])
-    return words + (f", {left / 1e6:.1f}m people left out" if left >= 50_000 and row.name != "unpooled" else "")
+    given = any(one["plan"] == row.name and one["places_left_aside"] for one in found.record["judged"])
+    where = "in none" if given else "left out"
+    return words + (f", {left / 1e6:.1f}m people {where}" if left >= 50_000 and row.name != "unpooled" else "")
 
 
 def _price_section(found: Material) -> Section:
     price = found.tables["price"]
-    names = [named(str(plan)) for plan in price["plan"]]
+    names = [named(found, str(plan)) for plan in price["plan"]]
     deficit = price["gross_deficit_gbp"].astype(float)
     spec = bars(
         names,
@@ -212,7 +221,7 @@ def _scores(found: Material) -> Grid:
     columns = ("plan", "index_pct", "p_value", "score", "expected", "isolation_pct", "isolation_expected_pct")
     if not len(table):
         return Grid(title, (Column("plan"),), ())
-    return grid_of_frame(title, table[list(columns)].assign(plan=[named(str(one)) for one in table["plan"]]))
+    return grid_of_frame(title, table[list(columns)].assign(plan=[named(found, str(one)) for one in table["plan"]]))
 
 
 def _leave_section(found: Material) -> Section:
