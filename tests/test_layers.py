@@ -48,7 +48,7 @@ solve.affine
 solve.asked
 solve.compiled
 solve.template
-solve.certificate solve.highs solve.blocks solve.elastic
+solve.certificate solve.highs solve.blocks solve.elastic solve.ascent
 solve.single solve.kernels
 solve.chains
 solve.leximin

@@ -141,6 +141,15 @@ def find_blocks(compiled: Compiled) -> Blocks | None:
         return None
 
 
+def blocks_of(compiled: Compiled) -> Blocks | None:
+    """What `find_blocks` finds, looked for once in each programme."""
+    held = compiled.__dict__
+    if "blocks" not in held:
+        held["blocks"] = find_blocks(compiled)
+    found: Blocks | None = held["blocks"]
+    return found
+
+
 @dataclass(frozen=True)
 class _Rows:
     """Rows of one kind, as normal form: z + after x_after + before x_before >= side (z and before may be absent)."""

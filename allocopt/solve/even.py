@@ -8,32 +8,30 @@ this room finds the one plan that lies closest to uniform growth,
 
 Only a few rows couple the places, so the problem is solved through their prices y: for given y every place's best
 amount is a clip between its limits and kinks, and the concave function of y that is left has a handful of variables.
-Strong duality (the function of y meets the value of the plan) proves the answer. Imports `blocks`, `compiled`.
+Its top is climbed from no prices at all, so the answer rests on nothing that was solved before. Strong duality (the
+function of y meets the value of the plan) proves it. Imports `ascent`, `blocks`, `compiled`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.optimize import Bounds, minimize
 
 from allocopt.problem import Array
-from allocopt.solve.blocks import Chains, find_blocks
+from allocopt.solve.ascent import how_far, way_up
+from allocopt.solve.blocks import Chains, blocks_of
 from allocopt.solve.compiled import Compiled
 
-STEPS = 40
-HALVINGS = 50
-LONGEST = 1e6
-SMALL = 1e-6
+STEPS = 100
 MISSED = 1e-7
 """GBP million by which a coupling row may be missed: ten pence."""
 GAP = 1e-11
 """Of the value: how far the proof may be from the plan."""
-FLAT = 1e-13
-"""Added to the curvature where no place can move."""
+FEW = 12
+"""Coupling rows up to which their curvature is summed densely."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def evened(compiled: Compiled, current: Compiled, *, reference: Array, weight: A
     `current` is `compiled` with the caps of its stages as further rows. `reference` and `weight` (allocation columns,
     in the order of `compiled.columns_of("allocation")`): what each gets under uniform growth, and 1 / baseline.
     """
-    blocks = find_blocks(compiled)
+    blocks = blocks_of(compiled)
     if blocks is None or not _one_amount_a_place(compiled, blocks.chains):
         return None
     caps = np.arange(compiled.matrix.shape[0], current.matrix.shape[0])
@@ -73,131 +71,162 @@ def _one_sided(current: Compiled, rows: np.ndarray) -> bool:
     return bool(((lower == upper) | np.isinf(lower) | np.isinf(upper)).all())
 
 
+class _Kinks:
+    """The kinks of all places, rank by rank: arrays (ranks, places); a place with fewer has some of no size."""
+
+    def __init__(self, rows: sp.csr_array, chains: Chains) -> None:
+        kinks, places = chains.kinks, len(chains.column)
+        count = np.diff(kinks.first)
+        slot = np.arange(len(kinks.node)) - kinks.first[kinks.node]
+        self.shape = (int(count.max(initial=0)), places)
+        where = slot * places + kinks.node
+        self.at, self.size = self._spread(kinks.at, where), self._spread(kinks.size, where)
+        self.falls = self._spread(kinks.falls, where) > 0
+        self.present = self._spread(np.ones(len(where)), where) > 0
+        own = sp.coo_array(rows[:, kinks.column] @ sp.diags_array(kinks.sign))
+        self.on = sp.csr_array((own.data, (own.row, where[own.col])), shape=(rows.shape[0], self.size.size))
+        self.fixed = rows[:, kinks.column] @ (kinks.sign * kinks.least)
+
+    def _spread(self, values: npt.NDArray[np.generic], where: npt.NDArray[np.int64]) -> Array:
+        spread = np.zeros(self.shape[0] * self.shape[1])
+        spread[where] = values
+        return spread.reshape(self.shape)
+
+    def rise(self, prices: Array) -> Array:
+        """What a unit beyond each kink costs at these prices."""
+        result: Array = self.size * np.maximum(0.0, self.on.T @ prices).reshape(self.shape)
+        return result
+
+    def beyond(self, amounts: Array) -> Array:
+        """How far each excess is above its least."""
+        result: Array = self.size * np.maximum(0.0, np.where(self.falls, self.at - amounts, amounts - self.at))
+        return result
+
+    def moves(self, amounts: Array) -> Array:
+        """What each excess answers to one unit more of its place."""
+        down = self.falls & (amounts < self.at)
+        result: Array = np.where(down, -self.size, np.where(~self.falls & (amounts > self.at), self.size, 0.0))
+        return result
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The function at some prices: its value, its slope (how far each row is missed), the amounts, their spread."""
+
+    prices: Array
+    value: float
+    slope: Array
+    amounts: Array
+    spread: float
+
+
 class _Prices:
     """The concave function of the coupling rows' prices, its slope and its curvature."""
 
     def __init__(self, current: Compiled, rows: np.ndarray, chains: Chains, reference: Array, weight: Array) -> None:
-        self.chains, self.reference, self.weight = chains, reference, weight
-        self.rows = sp.csr_array(current.matrix[rows])
+        self.chains, self.reference, self.weight, self.give = chains, reference, weight, 1 / weight
+        whole = sp.csr_array(current.matrix[rows])
         lower, upper = current.row_lower[rows], current.row_upper[rows]
-        self.side = np.where(np.isfinite(upper), upper, lower)
+        self.kinks = _Kinks(whole, chains)
+        self.side = np.where(np.isfinite(upper), upper, lower) - self.kinks.fixed
         self.least = np.where(np.isfinite(lower), -np.inf, 0.0)
         self.most = np.where(np.isfinite(upper), np.inf, 0.0)
-        kinks = chains.kinks
-        count = np.diff(kinks.first)
-        self.slot = np.arange(len(kinks.node)) - kinks.first[kinks.node]
-        self.width = int(count.max(initial=0))
-        self.on_amount = self.rows[:, chains.column].toarray()
-        self.on_kink = self.rows[:, kinks.column].toarray() * kinks.sign
-        self.at = np.full((self.width + 1, len(chains.column)), -np.inf)
-        self.at[self.slot + 1, kinks.node] = kinks.at
+        self.on_amount = sp.csr_array(whole[:, chains.column])
+        self.columns = whole.shape[1]
 
-    def amounts(self, prices: Array) -> Array:
+    def _amounts(self, prices: Array) -> Array:
         """Every place's best amount at these prices: the lowest, over segments, of the higher of optimum and kink."""
-        kinks = self.chains.kinks
-        rise = kinks.size * np.maximum(0.0, prices @ self.on_kink)
-        slope = np.zeros_like(self.at)
-        slope[self.slot + 1, kinks.node] = rise
-        falls = np.bincount(kinks.node[kinks.falls], weights=rise[kinks.falls], minlength=len(self.reference))
-        slope[0] = prices @ self.on_amount - falls
-        best = np.maximum(self.reference - np.cumsum(slope, axis=0) / self.weight, self.at).min(axis=0)
+        kinks = self.kinks
+        rise = kinks.rise(prices)
+        slope = self.on_amount.T @ prices - np.sum(rise, axis=0, where=kinks.falls)
+        optimum = self.reference - slope * self.give
+        best = optimum
+        for rank in range(len(rise)):
+            optimum = optimum - rise[rank] * self.give
+            best = np.minimum(best, np.where(kinks.present[rank], np.maximum(optimum, kinks.at[rank]), optimum))
         amounts: Array = np.clip(best, self.chains.low.value, self.chains.high.value)
         return amounts
 
-    def values(self, amounts: Array, columns: int) -> Array:
+    def look(self, prices: Array) -> _Look:
+        """The function at these prices."""
+        amounts = self._amounts(prices)
+        missed = self.on_amount @ amounts + self.kinks.on @ self.kinks.beyond(amounts).ravel() - self.side
+        spread = float(0.5 * np.sum(self.weight * (amounts - self.reference) ** 2))
+        return _Look(prices, spread + float(np.sum(prices * missed)), missed, amounts, spread)
+
+    def curvature(self, look: _Look) -> Array:
+        """Minus the second derivative (rows x rows): how the rows answer where places can move."""
+        moves = self.kinks.moves(look.amounts)
+        answer = self.on_amount.toarray()
+        for rank in range(len(moves)):
+            places = slice(rank * len(look.amounts), (rank + 1) * len(look.amounts))
+            answer += (self.kinks.on[:, places] @ sp.diags_array(moves[rank])).toarray()
+        return _gram(answer * np.sqrt(np.where(self._stuck(look), 0.0, self.give)))
+
+    def _stuck(self, look: _Look) -> npt.NDArray[np.bool_]:
+        """Places at a limit, or held at a kink that costs."""
+        low, high = self.chains.low.value, self.chains.high.value
+        held = self.kinks.present & (look.amounts == self.kinks.at) & (self.kinks.rise(look.prices) > 0)
+        stuck: npt.NDArray[np.bool_] = (look.amounts <= low) | (look.amounts >= high) | held.any(axis=0)
+        return stuck
+
+    def done(self, look: _Look) -> bool:
+        """Every row holds, and the proof meets the plan (so a price that is not nothing is of a row that binds)."""
+        equation = np.isinf(self.least) & np.isinf(self.most)
+        over = np.where(equation, np.abs(look.slope), np.where(self.most > 0, look.slope, -look.slope))
+        close = abs(look.spread - look.value) <= GAP * max(1.0, abs(look.spread))
+        return bool((over <= MISSED).all()) and close
+
+    def values(self, amounts: Array) -> Array:
         """A whole point: the amounts, and every measuring variable at its least."""
-        values = np.zeros(columns)
+        values = np.zeros(self.columns)
         values[self.chains.column] = amounts
         kinks = self.chains.kinks
-        kinks.measure(values, np.zeros(columns), amounts[kinks.node], np.ones(len(kinks.node)))
+        kinks.measure(values, np.zeros(self.columns), amounts[kinks.node], np.ones(len(kinks.node)))
         return values
 
-    def spread(self, amounts: Array) -> float:
-        """1/2 sum (x - u)^2 / b."""
-        return float(0.5 * np.sum(self.weight * (amounts - self.reference) ** 2))
 
-    def look(self, prices: Array) -> tuple[float, Array, Array, Array]:
-        """At these prices: the function, its slope (how far each row is missed), the amounts, the point."""
-        amounts = self.amounts(prices)
-        values = self.values(amounts, self.rows.shape[1])
-        missed = self.rows @ values - self.side
-        return self.spread(amounts) + float(prices @ missed), missed, amounts, values
-
-    def curvature(self, amounts: Array) -> Array:
-        """Minus the second derivative (rows x rows): how the rows answer where places can move."""
-        chains, kinks = self.chains, self.chains.kinks
-        x = amounts[kinks.node]
-        moves = np.where(kinks.falls, np.where(x < kinks.at, -kinks.size, 0.0), np.where(x > kinks.at, kinks.size, 0.0))
-        answer = self.on_amount.copy()
-        np.add.at(answer.T, kinks.node, (self.on_kink * moves).T)
-        stuck = (amounts <= chains.low.value) | (amounts >= chains.high.value)
-        stuck[kinks.node[x == kinks.at]] = True
-        answer = answer[:, ~stuck]
-        result: Array = (answer / self.weight[~stuck]) @ answer.T
-        return result
+def _gram(answer: Array) -> Array:
+    """answer answer' (rows x rows), summed in one order."""
+    if len(answer) <= FEW:
+        return np.einsum("ip,jp->ij", answer, answer)
+    sparse = sp.csr_array(answer)
+    result: Array = (sparse @ sparse.T).toarray()
+    return result
 
 
 def _climb(prices: _Prices) -> Evened | None:
-    """Quasi-Newton steps to near the top, then Newton steps with an exact line search until the proof is met."""
-    at = _near(prices)
+    """From no prices to the top, until the proof is met."""
+    look, size = prices.look(np.zeros(len(prices.side))), float(prices.give.max())
     for step in range(STEPS):
-        value, slope, amounts, values = prices.look(at)
-        if _done(prices, slope, amounts, value):
-            spread = prices.spread(amounts)
-            return Evened(values, abs(spread - value) / max(1.0, abs(spread)), step)
-        free = ~(((at <= prices.least) & (slope < 0)) | ((at >= prices.most) & (slope > 0)))
-        at = _along(prices, at, _direction(prices.curvature(amounts), slope, free))
+        if prices.done(look):
+            gap = abs(look.spread - look.value) / max(1.0, abs(look.spread))
+            return Evened(prices.values(look.amounts), gap, step)
+        curvature = prices.curvature(look)
+        low, high = prices.least - look.prices, prices.most - look.prices
+        way = way_up(curvature, look.slope, low, high, size=max(size, float(np.diag(curvature).max())))
+        steep = float(np.sum(look.slope * way))
+        if not steep > 0:
+            return None
+        look = _along(prices, look, way, steep)
     return None
 
 
-def _near(prices: _Prices) -> Array:
-    """Prices near the top, by a bounded quasi-Newton method on scaled prices."""
-    start = np.zeros(len(prices.side))
-    curvature = np.diag(prices.curvature(prices.look(start)[2]))
-    largest = max(float(curvature.max()), float(1 / prices.weight.min()))
-    scale = 1 / np.sqrt(np.maximum(curvature, SMALL * largest))
+def _along(prices: _Prices, look: _Look, way: Array, steep: float) -> _Look:
+    """The point along a way where the slope has fallen enough."""
+    found = look
 
-    def fall(scaled: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, Array]:
-        value, slope, _, _ = prices.look(scaled * scale)
-        return float(-value), np.asarray(-slope * scale)
+    def rise(share: float) -> tuple[float, float]:
+        nonlocal found
+        found = prices.look(np.clip(look.prices + share * way, prices.least, prices.most))
+        return found.value, float(np.sum(found.slope * way))
 
-    bounds = Bounds(prices.least, prices.most)
-    options: Any = {"maxiter": 5000, "maxfun": 10_000, "ftol": 1e-15, "gtol": 1e-10}
-    found = minimize(fall, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    near: Array = np.asarray(found.x, dtype=np.float64) * scale
-    return near
+    how_far(rise, start=(look.value, steep), longest=_room(prices, look.prices, way))
+    return found
 
 
-def _done(prices: _Prices, slope: Array, amounts: Array, value: float) -> bool:
-    """Every row holds, and the proof meets the plan (so a price that is not nothing belongs to a row that binds)."""
-    equation = np.isinf(prices.least) & np.isinf(prices.most)
-    over = np.where(equation, np.abs(slope), np.where(prices.most > 0, slope, -slope))
-    spread = prices.spread(amounts)
-    return bool((over <= MISSED).all()) and abs(spread - value) <= GAP * max(1.0, abs(spread))
-
-
-def _direction(curvature: Array, slope: Array, free: np.ndarray) -> Array:
-    scale = np.sqrt(np.maximum(np.diag(curvature), FLAT))
-    scaled = curvature / np.outer(scale, scale) + 1e-12 * np.eye(len(slope))
-    direction = np.zeros(len(slope))
-    part = np.ix_(free, free)
-    direction[free] = np.linalg.lstsq(scaled[part], slope[free] / scale[free], rcond=1e-14)[0] / scale[free]
-    return direction
-
-
-def _along(prices: _Prices, at: Array, direction: Array) -> Array:
-    """The highest point along a direction: the slope along it falls, so its zero is found by halving."""
-
-    def there(length: float) -> Array:
-        return np.clip(at + length * direction, prices.least, prices.most)
-
-    def rises(length: float) -> bool:
-        return float(prices.look(there(length))[1] @ direction) > 0
-
-    low, high = 0.0, 1.0
-    while rises(high) and high < LONGEST:
-        low, high = high, 4 * high
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rises(middle) else (low, middle)
-    return there(high)
+def _room(prices: _Prices, at: Array, way: Array) -> float:
+    """How many times the way fits within the bounds: once at least."""
+    bound = np.where(way > 0, prices.most, prices.least)
+    moving = way != 0
+    return max(1.0, float(np.min((bound - at)[moving] / way[moving], initial=np.inf)))

@@ -11,7 +11,7 @@ import numpy as np
 
 from allocopt.errors import Infeasible
 from allocopt.problem import Array
-from allocopt.solve.blocks import Blocks, find_blocks
+from allocopt.solve.blocks import Blocks, blocks_of, find_blocks
 from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled
 from allocopt.solve.elastic import A_POUND, coupling, elastic
@@ -29,7 +29,7 @@ class Method:
     def __init__(self, compiled: Compiled) -> None:
         large = compiled.matrix.shape[0] >= ROWS_TO_DECOMPOSE
         self._base = compiled
-        self._blocks = find_blocks(compiled) if large else None
+        self._blocks = blocks_of(compiled) if large else None
         self._answers: tuple[Array, ...] = ()
 
     def minimise(self, current: Compiled, cost: Array, *, time_limit: float) -> Point:
