@@ -1,19 +1,22 @@
 """Cliff edges: where a hundredth of a point of distance from target changes the growth that a rule allows by a jump.
 
 Every rule about places is asked for its limit at distances 0.01 points apart, all else equal: the rule's own function
-decides, nothing is written again. Where two neighbours differ by more than the slope around them, the interval is
-halved until what is left is the jump itself: a taper or any continuous schedule leaves nothing. Imports `plan` and
-below.
+decides (for all distances at once where it can), nothing is written again. Where two neighbours differ by more than
+the slope around them, the interval is halved until what is left is the jump itself: a taper or any continuous schedule
+leaves nothing. Imports `plan`, `figures` and below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from allocopt.figures import Column
 from allocopt.model import Rule, load_model
 from allocopt.plan import Facts
 from allocopt.problem import Array, for_year
@@ -23,6 +26,8 @@ STEP = 1e-4
 JUMP = 1e-7
 """A jump in growth below a hundred-thousandth of a point is none."""
 _HALVINGS = 40
+Limit = float | Column
+Ask = Callable[[Limit], tuple[str, Any] | None]
 _SIDES = {"least": "lowest", "most": "highest", "exact": "only"}
 
 
@@ -56,22 +61,25 @@ class Cliff:
 class _Asked:
     """Stands for an allocation: remembers what a rule compares it with."""
 
-    def __ge__(self, limit: float) -> tuple[str, float]:
-        return "least", float(limit)
+    def __ge__(self, limit: Limit) -> tuple[str, Limit]:
+        return "least", limit
 
-    def __le__(self, limit: float) -> tuple[str, float]:
-        return "most", float(limit)
+    def __le__(self, limit: Limit) -> tuple[str, Limit]:
+        return "most", limit
 
     def __eq__(self, limit: object) -> Any:
-        return "exact", float(limit)  # type: ignore[arg-type]
+        return "exact", limit
 
     __hash__ = None  # type: ignore[assignment]
 
 
 class _Probe:
-    """One place with a baseline of 1 at a distance from target, as a rule sees a year; its people grow fast."""
+    """One place with a baseline of 1 at a distance from target, as a rule sees a year; its people grow fast.
 
-    def __init__(self, distance: float, growth: float, step: int) -> None:
+    With a column of distances, as many such places at once.
+    """
+
+    def __init__(self, distance: Limit, growth: float, step: int) -> None:
         self.places, self.step, self.pot, self.total_baseline, self.reserve = ("p",), step, 1.0 + growth, 1.0, 0.0
         self.allocation, self.baseline, self.known_baseline = {"p": _Asked()}, {"p": 1.0}, {"p": 1.0}
         self.opening_dft, self.uniform = {"p": distance}, {"p": 1.0 + growth}
@@ -103,7 +111,8 @@ def _found(facts: Facts) -> Iterator[Cliff]:
             seen.append(said)
             growth = float(situation.pot[number] / earlier[number] - 1.0)
             ask = _question(rules[name], said, growth, number + 1)
-            yield from _jumps(name, year, ask, _grid(situation.opening_dft[:, number]))
+            grid = _grid(situation.opening_dft[:, number])
+            yield from _jumps(name, year, ask, grid, _limits(ask, grid))
 
 
 def _about_places(rule: Rule | None) -> bool:
@@ -116,12 +125,10 @@ def _grid(distance: Array) -> Array:
     return np.arange(max(low, -0.99 / STEP), high + 1) * STEP
 
 
-def _question(
-    rule: Rule, parameters: Mapping[str, Any], growth: float, step: int
-) -> Callable[[float], tuple[str, float] | None]:
+def _question(rule: Rule, parameters: Mapping[str, Any], growth: float, step: int) -> Ask:
     """distance -> (side, growth), or None where the rule asks nothing."""
 
-    def ask(distance: float) -> tuple[str, float] | None:
+    def ask(distance: Limit) -> tuple[str, Any] | None:
         probe = _Probe(distance, growth, step)
         said = rule.write(probe, "p", **parameters) if rule.index == "places" else rule.write(probe, **parameters)["p"]
         return None if said is None else (said[0], said[1] - 1.0)
@@ -129,11 +136,21 @@ def _question(
     return ask
 
 
-def _jumps(name: str, year: str, ask: Callable[[float], tuple[str, float] | None], grid: Array) -> Iterator[Cliff]:
+def _limits(ask: Ask, grid: Array) -> Array | None:
+    """The growth that a rule allows at every distance; None where it asks nothing of one of them."""
+    with suppress(TypeError, ValueError, AttributeError, KeyError, ZeroDivisionError):
+        answer = ask(Column(grid))
+        if answer is not None:
+            limit = answer[1]
+            return limit.values if isinstance(limit, Column) else np.full(len(grid), float(limit))
     answers = [ask(float(distance)) for distance in grid]
-    if not answers or answers[0] is None or any(one is None for one in answers):
+    said = [float(one[1]) for one in answers if one is not None]
+    return np.array(said) if answers and len(said) == len(answers) else None
+
+
+def _jumps(name: str, year: str, ask: Ask, grid: Array, value: Array | None) -> Iterator[Cliff]:
+    if value is None:
         return
-    value = np.array([one[1] for one in answers if one is not None])
     change = np.abs(np.diff(value))
     around = np.minimum(np.append(change[1:], 0.0), np.append(0.0, change[:-1]))
     for spot in np.flatnonzero((change > JUMP) & (change > 1.5 * around)):
@@ -145,7 +162,7 @@ def _jumps(name: str, year: str, ask: Callable[[float], tuple[str, float] | None
         yield Cliff(name, year, _SIDES[before[0]], *points)
 
 
-def _narrowed(ask: Callable[[float], tuple[str, float] | None], low: float, high: float) -> tuple[float, float]:
+def _narrowed(ask: Ask, low: float, high: float) -> tuple[float, float]:
     """The half with the larger change, again and again."""
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -173,19 +190,22 @@ def neighbours(facts: Facts, allocation: Array) -> list[dict[str, Any]]:
 
 def _widest(growth: Array, distance: Array) -> tuple[int, int]:
     """Positions of the widest growth gap among places at most STEP apart; `distance` ascends."""
-    reach = np.searchsorted(distance, distance + STEP, side="right")
-    best, pair, high, low = -1.0, (0, 0), list[int](), list[int]()
-    end = 0
-    for start in range(len(growth)):
-        while end < reach[start]:
-            while high and growth[high[-1]] <= growth[end]:
-                high.pop()
-            while low and growth[low[-1]] >= growth[end]:
-                low.pop()
-            high.append(end)
-            low.append(end)
-            end += 1
-        high, low = ([one for one in part if one >= start] if part[0] < start else part for part in (high, low))
-        if growth[high[0]] - growth[low[0]] > best:
-            best, pair = float(growth[high[0]] - growth[low[0]]), (high[0], low[0])
-    return pair
+    end = np.searchsorted(distance, distance + STEP, side="right")
+    apart = _largest(growth, end) + _largest(-growth, end)
+    start = int(np.argmax(apart))
+    window = growth[start : end[start]][::-1]
+    last = int(end[start]) - 1
+    return last - int(np.argmax(window)), last - int(np.argmin(window))
+
+
+def _largest(values: Array, end: npt.NDArray[np.intp]) -> Array:
+    """The largest of values[i : end[i]] for every i: of two stretches, each a power of two long, that cover it."""
+    start = np.arange(len(values))
+    length = end - start
+    found, stretch, size = values.copy(), values, 1
+    while size <= length.max():
+        fits = length >= size
+        found[fits] = np.maximum(stretch[start[fits]], stretch[end[fits] - size])
+        stretch = np.maximum(stretch[:-size], stretch[size:]) if len(stretch) > size else stretch
+        size *= 2
+    return found

@@ -28,6 +28,16 @@ Index = Literal["places", "year", "path", "pairs", "hubs", "grouping"]
 Role = Literal["population", "previous_population"]
 
 
+def lesser(number: float, figure: Any) -> Any:
+    """The lesser of a number and a figure of one place, or of every place at once (`figures.Column`)."""
+    return min(number, figure) if isinstance(figure, int | float) else figure.lesser(number)
+
+
+def greater(number: float, figure: Any) -> Any:
+    """The greater of a number and a figure of one place, or of every place at once."""
+    return max(number, figure) if isinstance(figure, int | float) else figure.greater(number)
+
+
 class GroupColumn:
     """Marks a parameter that names a grouping of the places."""
 
@@ -60,8 +70,9 @@ class Taper(Frozen):
 
     def at(self, growth: float, distance: float) -> float:
         """The tapered growth at an opening distance from target (all fractions)."""
-        way = min(1.0, max(0.0, (distance - self.start) / (self.to - self.start)))
-        return growth + (self.end - growth) * way
+        way = lesser(1.0, greater(0.0, (distance - self.start) / (self.to - self.start)))
+        result: float = growth + (self.end - growth) * way
+        return result
 
     def __str__(self) -> str:
         return f"{{from: {write_rate(self.start)}, to: {write_rate(self.to)}, end: {write_rate(self.end)}}}"

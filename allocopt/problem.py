@@ -78,26 +78,26 @@ class YearView:
         self.year = situation.years[step]
         self.step = step + 1
         self.years = situation.years
-        self.places = situation.places
+        self.places: Any = problem.places
         self.pot = float(situation.pot[step])
         opening = situation.baseline if situation.openings is None else situation.openings[:, step]
         known = previous is None or situation.openings is not None
         self.total_baseline = float(opening.sum()) if known else float(situation.pot[step - 1])
         self.allocation: dict[str, Any] = problem.allocation(self.year)
         self.baseline: dict[str, Any] = (
-            previous.allocation if previous is not None and not known else by_place(situation, opening)
+            previous.allocation if previous is not None and not known else problem.by_place(opening)
         )
-        self.base_year: dict[str, float] = by_place(situation, opening)
-        self.target = by_place(situation, situation.target[:, step])
-        self.opening_dft = by_place(situation, situation.opening_dft[:, step])
+        self.base_year: dict[str, float] = problem.by_place(opening)
+        self.target: dict[str, float] = problem.by_place(situation.target[:, step])
+        self.opening_dft: dict[str, float] = problem.by_place(situation.opening_dft[:, step])
         self.reserve = 0.0 if situation.reserve is None else float(situation.reserve[step])
-        self.population = by_place(situation, situation.population[:, step])
-        self.previous_population = _optional(situation, situation.previous_population, step)
+        self.population: dict[str, float] = problem.by_place(situation.population[:, step])
+        self.previous_population = _optional(problem, situation.previous_population, step)
         self._first = known
-        self.spend = _optional(situation, situation.spend, step)
-        self.spend_draws = _draws(situation, step) or [self.spend]
+        self.spend = _optional(problem, situation.spend, step)
+        self.spend_draws = _draws(problem, step) or [self.spend]
         growth = self.pot / self.total_baseline
-        self.uniform: dict[str, Any] = {p: growth * self.baseline[p] for p in self.places}
+        self.uniform: dict[str, Any] = problem.each(lambda p: growth * self.baseline[p])
         self._problem = problem
 
     @cached_property
@@ -109,7 +109,8 @@ class YearView:
     @cached_property
     def population_growth(self) -> dict[str, float]:
         """Growth of each place's population over the year before, as a fraction."""
-        return {p: self.population[p] / self.previous_population[p] - 1 for p in self.places}
+        found: dict[str, float] = self._problem.each(lambda p: self.population[p] / self.previous_population[p] - 1)
+        return found
 
     @cached_property
     def mean_population_growth(self) -> float:
@@ -157,15 +158,34 @@ def by_place(situation: Situation, values: Array) -> dict[str, float]:
     return dict(zip(situation.places, values.tolist(), strict=True))
 
 
-def _optional(situation: Situation, values: Array | None, step: int) -> dict[str, float]:
-    return {} if values is None else by_place(situation, values[:, step])
+class OneByOne:
+    """A programme whose places are asked one by one: what a view needs to know of them."""
+
+    situation: Situation
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The codes, in order."""
+        return self.situation.places
+
+    def by_place(self, values: Array) -> dict[str, float]:
+        """One figure a place."""
+        return by_place(self.situation, values)
+
+    def each(self, make: Callable[[str], Any]) -> dict[str, Any]:
+        """What `make` makes of each place."""
+        return {p: make(p) for p in self.places}
 
 
-def _draws(situation: Situation, step: int) -> list[dict[str, float]]:
+def _optional(problem: Any, values: Array | None, step: int) -> dict[str, float]:
+    return {} if values is None else problem.by_place(values[:, step])
+
+
+def _draws(problem: Any, step: int) -> list[dict[str, float]]:
     """Each draw of a year's spend by place; [] where none was made."""
-    if situation.spend_draws is None:
+    if problem.situation.spend_draws is None:
         return []
-    return [by_place(situation, draw) for draw in situation.spend_draws[:, step, :].T]
+    return [problem.by_place(draw) for draw in problem.situation.spend_draws[:, step, :].T]
 
 
 @dataclass(frozen=True)
@@ -179,7 +199,7 @@ class Problem:
     objectives: tuple[tuple[Objective, ObjectiveSetting], ...]
 
 
-class _Builder:
+class _Builder(OneByOne):
     """Fills one Pyomo model; lives only inside `build`."""
 
     def __init__(self, situation: Situation) -> None:

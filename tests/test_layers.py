@@ -16,7 +16,7 @@ SHELVES = """
 allocopt
 errors modelling pathway
 units
-frozen
+frozen figures
 settings.streams settings.stress settings.choice settings.sweep
 settings
 shipped
@@ -46,6 +46,7 @@ problem
 solve.linear
 solve.affine
 solve.asked
+solve.together
 solve.compiled
 solve.template
 solve.certificate solve.highs solve.blocks solve.elastic solve.ascent

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from allocopt.model import Column, rule
+from allocopt.model import Column, lesser, rule
 from allocopt.units import Rate
 
 
@@ -52,7 +52,7 @@ def dft_ceiling(m: Any, p: str, *, rate: Rate) -> Any:
 )
 def no_further_under_target(m: Any, p: str) -> Any:
     """Need first: no place that opens under target ends further under it, and no place over target ends under it."""
-    return m.allocation[p] >= min(1.0, 1.0 + m.opening_dft[p]) * m.target[p]
+    return m.allocation[p] >= lesser(1.0, 1.0 + m.opening_dft[p]) * m.target[p]
 
 
 @rule(

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allocopt.model import Objective, Rule
-from allocopt.problem import Array, Situation, YearView, objective_expression, rule_rows
+from allocopt.problem import Array, OneByOne, Situation, YearView, objective_expression, rule_rows
 from allocopt.solve.affine import Affine, Lin, Row, Var
 
 Ints = npt.NDArray[np.int64]
@@ -61,12 +61,12 @@ class NotAlike(Exception):
     """The numbers of a case do not fit the template: it is built anew."""
 
 
-class Asker:
+class Asker(OneByOne):
     """Takes the place of Pyomo's model while rules are asked for their numbers."""
 
     def __init__(self, situation: Situation, column_at: Mapping[Name, int]) -> None:
         self.situation, self._column_at = situation, column_at
-        self.parts: dict[tuple[str, str], dict[str, Var]] = {}
+        self.parts: dict[tuple[str, str], Mapping[str, Var]] = {}
         self._names, self._rows = list[Name](), list[Row]()
         self._bounded, self._lower, self._upper = list[Name](), list[float](), list[float]()
         self._made = list[tuple[str, str]]()
@@ -86,7 +86,7 @@ class Asker:
     def allocation(self, year: str) -> dict[str, Var]:
         return {p: self._column("allocation", (p, year)) for p in self.situation.places}
 
-    def amounts(self, name: str, year: str, most: Mapping[str, float]) -> dict[str, Var]:
+    def amounts(self, name: str, year: str, most: Mapping[str, float]) -> Mapping[str, Var]:
         if (name, year) not in self.parts:
             self._made.append((name, year))
             self.parts[name, year] = {
@@ -96,7 +96,7 @@ class Asker:
 
     def positive_part(
         self, name: str, year: str, excess: Mapping[str, Any], most: Mapping[str, float] | float
-    ) -> dict[str, Var]:
+    ) -> Mapping[str, Var]:
         if (name, year) not in self.parts:
             upper = dict.fromkeys(excess, most) if isinstance(most, float) else most
             made = self.amounts(name, year, {p: upper[p] for p in excess})
@@ -131,7 +131,7 @@ class Asker:
         """Make the variables of an earlier answer known to the rules that come after it."""
         if self.parts.keys() & known.parts.keys():
             raise NotAlike
-        self.parts |= {name: dict(part) for name, part in known.parts.items()}
+        self.parts |= known.parts
 
 
 def _block(names: Sequence[Name], rows: Sequence[Row]) -> Block:

@@ -189,10 +189,11 @@ class _Prices:
 def _gram(answer: Array) -> Array:
     """answer answer' (rows x rows), summed in one order."""
     if len(answer) <= FEW:
-        return np.einsum("ip,jp->ij", answer, answer)
+        dense: Array = np.einsum("ip,jp->ij", answer, answer)
+        return dense
     sparse = sp.csr_array(answer)
-    result: Array = (sparse @ sparse.T).toarray()
-    return result
+    summed: Array = (sparse @ sparse.T).toarray()
+    return summed
 
 
 def _climb(prices: _Prices) -> Evened | None:

@@ -9,7 +9,8 @@ Imports `affine`, `compiled`, `problem` and `model`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -28,6 +29,7 @@ from allocopt.problem import (
 from allocopt.settings import ObjectiveSetting, RuleSetting, Scenario
 from allocopt.solve.asked import Answer, Asker, Figures, Ints, Name, NotAlike, ask, same_figure
 from allocopt.solve.compiled import Compiled, compile_problem, guard_scaling
+from allocopt.solve.together import REFUSED, Names, Together
 
 REMEMBERED = 4
 """Answers of one rule that are kept: parameters and figures may alternate."""
@@ -50,6 +52,8 @@ class Template:
     programme: Problem
     compiled: Compiled
     known: dict[tuple[int, str], list[_Known]] = field(default_factory=dict)
+    at_once: set[tuple[int, str]] = field(default_factory=set)
+    """The parts that may be asked for all places at once: so asked, they gave the same numbers as one by one."""
     _places: dict[tuple[int, str], tuple[Any, ...]] = field(default_factory=dict)
 
     @cached_property
@@ -131,13 +135,13 @@ class Template:
         self, situation: Situation, rules: Mapping[str, RuleSetting], objectives: Sequence[ObjectiveSetting]
     ) -> list[tuple[tuple[int, str], Answer]]:
         asker = Asker(situation, self.column_at)
-        figures = Figures(situation)
+        figures, together = Figures(situation), Together(situation, self._named)
         found = list[tuple[tuple[int, str], Answer]]()
         for number, part, parameters in self.parts(rules, objectives):
             known = self._remembered((number, part.name), part, parameters, figures, asker)
             if known is None:
                 before = frozenset(asker.parts)
-                answer = asker.answer(lambda part=part, said=parameters: ask(part, said, asker, figures))  # type: ignore[misc]
+                answer = self._asked((number, part.name), part, parameters, asker, figures, together)
                 read = figures.read_by(part)
                 held = self.known.setdefault((number, part.name), [])
                 held.append(_Known(dict(parameters), read, before, answer))
@@ -147,6 +151,56 @@ class Template:
                 asker.replay(answer)
             found.append(((number, part.name), answer))
         return found
+
+    def _asked(
+        self,
+        at: tuple[int, str],
+        part: Rule | Objective,
+        parameters: Mapping[str, Any],
+        asker: Asker,
+        figures: Figures,
+        together: Together,
+    ) -> Answer:
+        """What a part answers: for all places at once where that is known to be the same, else place by place."""
+        if at in self.at_once:
+            with suppress(*REFUSED):
+                return together.answer(part, parameters, asker)
+        return asker.answer(lambda: ask(part, parameters, asker, figures))
+
+    @cached_property
+    def _named(self) -> Names:
+        return Names(self.programme.situation.places, self.column_at)
+
+    def try_at_once(self) -> None:
+        """Ask every part of the template's own case for all places at once, and note which give the same numbers."""
+        said = self.programme
+        asker, together = Asker(said.situation, self.column_at), Together(said.situation, self._named)
+        for number, part, parameters in self.parts(said.settings, [setting for _, setting in said.objectives]):
+            at = (number, part.name)
+            alone = self.known[at][0].answer
+            with suppress(*REFUSED):
+                if self._same_numbers(together.answer(part, parameters, asker), alone):
+                    self.at_once.add(at)
+            asker.parts |= alone.parts
+
+    def _same_numbers(self, one: Answer, other: Answer) -> bool:
+        """Whether two answers put the same numbers in the same places, bit for bit."""
+        return all(np.array_equal(*both) for both in zip(self._placed(one), self._placed(other), strict=True))
+
+    def _placed(self, answer: Answer) -> Iterator[Array]:
+        rows, positions, bounded = self._looked_up(answer)
+        for at, values in (
+            (rows, (answer.rows.lower, answer.rows.upper)),
+            (positions, (answer.rows.coefs,)),
+            (bounded, (answer.bounds.lower, answer.bounds.upper)),
+        ):
+            order = np.argsort(at, kind="stable")
+            yield at[order].astype(float)
+            yield from (one[order] for one in values)
+        columns, coefs = answer.cost.merged() if answer.cost else ([], [])
+        order = np.argsort(np.array(columns, dtype=np.int64))
+        yield np.array(columns, dtype=float)[order]
+        yield np.array([*np.array(coefs, dtype=float)[order], answer.cost.const if answer.cost else 0.0])
 
     def _remembered(
         self,
@@ -232,7 +286,10 @@ def make_template(
     programme = build(situation, model, rules=rules, objectives=objectives)
     compiled = compile_problem(programme)
     template = Template(programme, compiled)
-    return programme, compiled, template if template.holds() else None
+    if not template.holds():
+        return programme, compiled, None
+    template.try_at_once()
+    return programme, compiled, template
 
 
 __all__ = ["NotAlike", "Template", "make_template"]
