@@ -22,7 +22,7 @@ def band_headline(table: pd.DataFrame, band: float) -> dict[str, Any]:
     the path ends before. `projected_years_to_band` is the closed form, None where the farthest place does not come
     nearer.
     """
-    years = list(dict.fromkeys(table["year"]))
+    years = table["year"].unique().tolist()
     if len(years) == 1:
         return {}
     closing = _farthest(table, "closing_dft_pct", years)

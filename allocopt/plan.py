@@ -152,8 +152,8 @@ def allocation_of(compiled: Compiled, situation: Situation, values: Array) -> Ar
     """The allocation columns of a point as an (n, T) array in the order of places and years."""
     place = {code: number for number, code in enumerate(situation.places)}
     step = {year: number for number, year in enumerate(situation.years)}
+    columns = compiled.columns_of("allocation")
+    keys = [compiled.columns[column][1] for column in columns.tolist()]
     result = np.zeros((len(place), len(step)))
-    for position in compiled.columns_of("allocation"):
-        code, year = compiled.columns[position][1]
-        result[place[code], step[year]] = values[position]
+    result[[place[code] for code, _ in keys], [step[year] for _, year in keys]] = values[columns]
     return result

@@ -27,11 +27,35 @@ NOT_KNOWN = "not known"
 Groups = Mapping[str, tuple[str, ...]]
 
 
-def groupings(inputs: Inputs, aims: Targets) -> dict[str, tuple[str, ...]]:
+class Groupings(Mapping[str, tuple[str, ...]]):
+    """Column -> group of each place; a text column is turned into groups when it is first asked for."""
+
+    def __init__(self, text: Mapping[str, pd.Series], made: Mapping[str, tuple[str, ...]]) -> None:
+        self._text, self._made = {name: one for name, one in text.items() if name not in made}, dict(made)
+        self._names = tuple(dict.fromkeys((*text, *made)))
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        if name not in self._made and name in self._text:
+            self._made[name] = tuple(self._text[name].astype(str).tolist())
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def groupings(inputs: Inputs, aims: Targets) -> Groups:
     """Column -> group of each place: text columns, `region`, `area`, `imd_fifth` and `need_decile` as in the tables."""
     text = {name: inputs.places[name] for name in inputs.places.columns if inputs.places[name].dtype.kind not in "fiu"}
     roles = {role: inputs.places[inputs.roles[role]] for role in ("region", "area") if role in inputs.roles}
-    made = {name: tuple(column.astype(str)) for name, column in (text | roles).items()}
+    return Groupings(text | roles, _made_groups(inputs, aims))
+
+
+def _made_groups(inputs: Inputs, aims: Targets) -> dict[str, tuple[str, ...]]:
+    """The groupings that are made here: fifths by deprivation, tenths by need."""
+    made = dict[str, tuple[str, ...]]()
     people = inputs.population[inputs.years[0]]
     if people.isna().any():
         return made
@@ -43,7 +67,9 @@ def groupings(inputs: Inputs, aims: Targets) -> dict[str, tuple[str, ...]]:
 
 
 def _labels(groups: pd.Series) -> tuple[str, ...]:
-    return tuple(NOT_KNOWN if np.isnan(number) else str(int(number)) for number in groups)
+    number = groups.to_numpy(dtype=float)
+    text = np.nan_to_num(number).astype(np.int64).astype(np.str_)
+    return tuple(np.where(np.isnan(number), NOT_KNOWN, text).tolist())
 
 
 def check_needs(loaded: Loaded, models: Sequence[Model], groups: Groups) -> None:

@@ -29,7 +29,12 @@ _SPARE_BITS = 12
 
 def keys(codes: Iterable[object]) -> Keys:
     """One 64-bit key for each code (read as text); the same code has the same key everywhere."""
-    return np.fromiter((_hashed(str(code)) for code in codes), dtype=np.uint64)
+    return _keys(tuple(str(code) for code in codes)).copy()
+
+
+@lru_cache(maxsize=8)
+def _keys(codes: tuple[str, ...]) -> Keys:
+    return np.fromiter((_hashed(code) for code in codes), dtype=np.uint64, count=len(codes))
 
 
 def uniforms(of: Keys, *, seed: int, stream: str, first: int = 0, count: int = 1) -> Floats:

@@ -2,8 +2,9 @@
 
 Facts are kept with a trace of what they were made from: the scenario without its rules' parameters, and those
 parameters that were read on the way. They are used again only when everything that was read is the same, so a rule
-that changes the facts is never overlooked. Nothing here carries an answer from one case to another: a case's result
-is that of `allocopt run`, whatever was solved before it. Imports `plan` and below, and `solve.template`.
+that changes the facts is never overlooked. Where only the pot, a share of the formula or a seed differs, the tables
+are not read again. Nothing here carries an answer from one case to another: a case's result is that of `allocopt run`,
+whatever was solved before it. Imports `plan` and below, and `solve.template`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from allocopt.inputs import Inputs, read_inputs, with_pot
 from allocopt.model import load_model
-from allocopt.plan import Facts, Plan, gather, make_plan, solve_plan
+from allocopt.plan import Facts, Plan, facts_of, make_plan, solve_plan
 from allocopt.record import canonical
 from allocopt.scenario import Loaded
 from allocopt.solve.template import NotAlike, Template, make_template
@@ -61,6 +63,7 @@ class Memory:
     """What one worker remembers, oldest use first."""
 
     facts: OrderedDict[str, list[tuple[Read, Facts]]] = field(default_factory=OrderedDict)
+    tables: OrderedDict[str, Inputs] = field(default_factory=OrderedDict)
     templates: OrderedDict[Structure, Template | None] = field(default_factory=OrderedDict)
 
     def gather(self, loaded: Loaded) -> Facts:
@@ -77,10 +80,24 @@ class Memory:
 
     def _gathered(self, loaded: Loaded, known: list[tuple[Read, Facts]]) -> Facts:
         read: Read = {}
-        facts = gather(watched(loaded, read))
+        noting = watched(loaded, read)
+        facts = facts_of(noting, self._inputs(noting))
         known.append((read, facts))
         del known[:-KEPT]
         return facts
+
+    def _inputs(self, loaded: Loaded) -> Inputs:
+        """The tables of a scenario, read anew only when something that their reading rests on has changed."""
+        scenario = loaded.scenario
+        if scenario.pot.table is not None or "reserve" in scenario.rules:
+            return read_inputs(loaded)
+        key = tables_key(loaded)
+        found = self.tables.get(key) or read_inputs(loaded)
+        self.tables[key] = found
+        self.tables.move_to_end(key)
+        while len(self.tables) > KEPT:
+            self.tables.popitem(last=False)
+        return with_pot(found, scenario)
 
     def plan(self, facts: Facts) -> Plan:
         """The plan of an allocation: the one that `make_plan` makes, from a programme whose numbers were changed."""
@@ -119,9 +136,27 @@ def facts_key(loaded: Loaded) -> str:
     return canonical({**told, "rules": sorted(loaded.scenario.rules), "tables": tables})
 
 
+def tables_key(loaded: Loaded) -> str:
+    """The scenario without what no table's reading looks at: the pot, objectives, shares of the formula, the seed."""
+    told = {key: one for key, one in loaded.resolved.items() if key not in (*_OWN, "pot", "objectives")}
+    formula = told.get("formula")
+    if isinstance(formula, Mapping):
+        told["formula"] = {name: _without(one, "share") for name, one in formula.items()}
+    told["inputs"] = {name: _without(one, "seed") for name, one in told["inputs"].items()}
+    return canonical({**told, "tables": [str(loaded.table_path("inputs", one, "table")) for one in _tables(loaded)]})
+
+
+def _without(block: Any, name: str) -> Any:
+    return {key: one for key, one in block.items() if key != name} if isinstance(block, Mapping) else block
+
+
 def _tables(loaded: Loaded) -> list[str]:
     inputs = loaded.scenario.inputs
-    return [which for which in ("places", "baseline", "spend") if getattr(getattr(inputs, which), "table", None)]
+    return [
+        which
+        for which in ("places", "baseline", "spend", "populations")
+        if getattr(getattr(inputs, which), "table", None)
+    ]
 
 
 def watched(loaded: Loaded, read: Read) -> Loaded:
