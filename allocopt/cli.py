@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from allocopt.cli_parts import failures, print_json, progress
-from allocopt.errors import InputFault, Problem
+from allocopt.cli_parts import failures, print_json, progress, refuse_both
 
 if TYPE_CHECKING:
     from allocopt.scenario import SweepFile
@@ -117,19 +116,22 @@ def batch(
     out: Out = Path("runs"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped (the default).")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over: solve every case again.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Write report.html of the batch as well.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Solve every case of a sweep; finished cases are kept, so the same command goes on where it stopped."""
     with failures(as_json=as_json):
-        if resume and fresh:
-            said = "--resume and --fresh say opposite things"
-            raise InputFault(said, (Problem(said, "give one of them", "--resume"),))
+        refuse_both("--resume", "--fresh", given=resume and fresh)
         from allocopt.batches import batch as solve
         from allocopt.report.batches import show_batch, watching
 
         with watching(quiet=quiet or as_json) as tell:
             found = solve(sweep, workers=workers, cluster=cluster, set=set_ or [], out=out, fresh=fresh, tell=tell)
+        if report:
+            from allocopt.report.writers import write_reports
+
+            write_reports([found.folder], None)
         if as_json:
             print_json({"batch": str(found.folder), "reused": found.reused, **found.record})
         else:

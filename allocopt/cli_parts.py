@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from allocopt.errors import AllocoptError
+from allocopt.errors import AllocoptError, InputFault, Problem
 
 
 def print_json(data: Any) -> None:
@@ -29,8 +29,15 @@ def failures(*, as_json: bool) -> Iterator[None]:
     except AllocoptError as failure:
         _fail(failure, as_json=as_json)
     except KeyboardInterrupt:
-        sys.stderr.write("stopped by you; nothing was written\n")
+        sys.stderr.write("stopped by you; what was finished is kept (a batch goes on where it stopped)\n")
         raise typer.Exit(130) from None
+
+
+def refuse_both(one: str, other: str, *, given: bool) -> None:
+    """Raise InputFault when two options that say opposite things are given."""
+    if given:
+        said = f"{one} and {other} say opposite things"
+        raise InputFault(said, (Problem(said, "give one of them", one),))
 
 
 def _fail(failure: AllocoptError, *, as_json: bool) -> NoReturn:

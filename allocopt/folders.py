@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,3 +68,21 @@ def _cannot_write(folder: Path, failure: OSError) -> InputFault:
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Readable JSON, keys in the order given, the same bytes every time."""
     path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def hashes(folder: Path, *, but: Collection[str] = ()) -> dict[str, str]:
+    """The sha-256 of every file that stands in a folder, by name, but those named."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name not in but)
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def seal_again(folder: Path, names: Sequence[str]) -> None:
+    """Note the hashes of files that were written into a finished run or batch afterwards, such as its report."""
+    for noting in (folder / "timing.json", folder / "batch.json"):
+        if noting.is_file():
+            said = json.loads(noting.read_text(encoding="utf-8"))
+            found = {name: digest for name, digest in hashes(folder).items() if name in names}
+            said["sha256"] = dict(sorted({**said.get("sha256", {}), **found}.items()))
+            draft = noting.with_name(f".{noting.name}")
+            write_json(draft, said)
+            draft.replace(noting)

@@ -5,7 +5,6 @@ Everything but `timing.json` is the same bytes for the same input. Imports `plan
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import time
@@ -26,7 +25,7 @@ from allocopt.consortia.record import grouping_record
 from allocopt.diagnose import diagnose
 from allocopt.effects import check_groupings, effects_tables, summary, tidy, warnings
 from allocopt.errors import Infeasible, InputFault, Problem
-from allocopt.folders import folder_name, whole_folder, write_json
+from allocopt.folders import folder_name, hashes, whole_folder, write_json
 from allocopt.formulas import compare_formulas
 from allocopt.grouping.joint import about_allocations
 from allocopt.limits import limits, streams_table
@@ -294,11 +293,10 @@ def whereabouts(loaded: Loaded, folder: Path) -> dict[str, Any]:
         named["pot"] = ("pot", "table")
     if loaded.scenario.grouping is not None and loaded.scenario.grouping.table:
         named["grouping"] = ("grouping", "table")
-    checked = sorted(path for path in folder.iterdir() if path.name == "run.json" or path.suffix in (".csv", ".npz"))
     return {
         "scenario": str(loaded.path.resolve()),
         "tables": {which: str(loaded.table_path(*keys)) for which, keys in named.items()} | _returns(loaded),
-        "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in checked},
+        "sha256": hashes(folder, but=("timing.json",)),
     }
 
 

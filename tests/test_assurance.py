@@ -12,7 +12,11 @@ def test_every_source_and_reason_stands_in_the_log_of_a_run(tmp_path):
     found = run(GOOD, set=changes, out=tmp_path)
     assert found.folder is not None
     text = (found.folder / "assurance.md").read_text(encoding="utf-8")
-    assert "| rules.growth_floor | a letter of 2019 | nobody is cut \\| at all |" in text
+    rate = found.record["scenario"]["rules"]["growth_floor"]["rate"]
+    assert f'| rules.growth_floor | "rate": {rate} | a letter of 2019 | nobody is cut \\| at all |' in text
+    assert "| a letter of 2019 | nobody is cut \\| at all |" in text.partition("## Rules that held")[2]
+    assert f"receive £{found.headline['pot_gbp']:,} of £{found.headline['pot_gbp']:,}: equal" in text
+    assert all(f"bound of {one['name']}: proven" in text for one in found.record["objectives"])
     for file in found.record["inputs"]:
         assert f"| {file['file']} | {file['rows']} | {file['sha256']} |" in text
     assert all(f"| {one['name']} |" in text for one in found.record["objectives"])

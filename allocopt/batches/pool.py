@@ -6,6 +6,7 @@ workers died is told as such. Imports `work` and `errors`.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -22,6 +23,10 @@ TRIES = 3
 """Workers that may die on a case before it is given up."""
 AHEAD = 3
 """Tasks handed out for each worker: enough to keep it busy, few enough that memory does not grow."""
+
+PATIENCE = "10s"
+"""How long a cluster may take to answer."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Make = Callable[[], Executor]
 
@@ -43,7 +48,8 @@ class Here(Executor):
 def executors(workers: int, cluster: str | None) -> Iterator[tuple[Make, int]]:
     """A maker of executors and how many workers they have. Raises InputFault when a cluster cannot be reached."""
     if cluster is None:
-        yield (lambda: _processes(workers)) if workers > 1 else Here, workers
+        with one_thread():
+            yield (lambda: _processes(workers)) if workers > 1 else Here, workers
         return
     client = _client(cluster)
     try:
@@ -51,6 +57,24 @@ def executors(workers: int, cluster: str | None) -> Iterator[tuple[Make, int]]:
         yield (lambda: client.get_executor(retries=TRIES)), count
     finally:
         client.close()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Processes that start meanwhile take one thread each for their linear algebra.
+
+    More would stand in each other's way, and a library with more threads adds up in another order.
+    """
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _processes(workers: int) -> Executor:
@@ -64,7 +88,7 @@ def _client(address: str) -> Any:
         said = "a cluster needs Dask's scheduler, which is not installed"
         raise InputFault(said, (Problem(said, "pip install 'allocopt[cluster]'", "--cluster"),)) from missing
     try:
-        return Client(address, timeout="10s", set_as_default=False)
+        return Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as failure:
         said = f"no cluster answers at {address}: {failure}"
         cure = "start one with `dask scheduler` and `dask worker ADDRESS`, and give its address"

@@ -60,7 +60,7 @@ def batch_record(
         "sha256": {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(store.folder.iterdir())
-            if path.suffix in (".csv", ".parquet")
+            if path.suffix in (".csv", ".parquet", ".html")
         },
     }
 

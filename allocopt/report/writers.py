@@ -1,6 +1,6 @@
 """The files that a report is: written into a run folder when a run is made, or later beside it.
 
-Imports `runs`, `page`, `versus`, `workbook`.
+Imports `folders`, `runs`, `page`, `versus`, `workbook`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from allocopt.errors import InputFault, Problem
+from allocopt.folders import seal_again
 from allocopt.problem import paused_collector
 from allocopt.report.cases import batch_page, is_batch
 from allocopt.report.material import material
@@ -67,6 +68,7 @@ def write_reports(folders: Sequence[Path], out: Path | None) -> list[Path]:
             compare_reports(runs, home / COMPARISON)
             return [home / COMPARISON]
         reports(runs[0], home)
+        seal_again(home, FILES)
     except OSError as failure:
         said = f"cannot write in {home}: {failure.strerror or failure}"
         raise InputFault(said, (Problem(said, "name a folder that you may write to: --out DIR", "--out"),)) from failure
@@ -78,6 +80,7 @@ def _write_batch(folder: Path, home: Path) -> Path:
     try:
         home.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+        seal_again(home, FILES[:1])
     except OSError as failure:
         said = f"cannot write in {home}: {failure.strerror or failure}"
         raise InputFault(said, (Problem(said, "name a folder that you may write to: --out DIR", "--out"),)) from failure

@@ -7,26 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from sweeps import FLOOR, GOOD, bytes_of, sweep
 from typer.testing import CliRunner
 
 from allocopt.batches import batch
 from allocopt.cli import app
 from allocopt.errors import InputFault, ScenarioFault
 from allocopt.runs import run
-
-GOOD = Path(__file__).parents[1] / "fixtures" / "bad" / "good" / "scenario.yaml"
-FLOOR = "rules.growth_floor.rate"
-
-
-def sweep(folder: Path, block: str, *, name: str = "floors", parent: Path | None = GOOD) -> Path:
-    file = folder / f"{name}.yaml"
-    extends = f"extends: {parent}\n" if parent else ""
-    file.write_text(f"{extends}name: {name}\nsweep: {block}\n", encoding="utf-8")
-    return file
-
-
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 @pytest.fixture

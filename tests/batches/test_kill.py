@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-GOOD = Path(__file__).parents[1] / "fixtures" / "bad" / "good" / "scenario.yaml"
+import pytest
+from sweeps import ENVIRONMENT, FLOOR, bytes_of, command, sweep
 
 
-def command(file: Path, out: Path) -> list[str]:
-    return [sys.executable, "-m", "allocopt.cli", "batch", str(file), "--workers", "1", "--out", str(out), "--quiet"]
+def steps(folder: Path) -> Path:
+    return sweep(folder, f"{{over: {{{FLOOR}: {{from: 1%, to: 4%, step: 0.125%}}}}}}")
 
 
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+def whole(file: Path, out: Path, *words: str) -> float:
+    start = time.monotonic()
+    subprocess.run(command(file, out, *words), check=True, env=ENVIRONMENT, capture_output=True)
+    return time.monotonic() - start
 
 
-def cases(out: Path) -> int:
-    return len(list(out.glob("*/cases/*/case.json")))
+def killed_after(seconds: float, cases: int, file: Path, out: Path, *, workers: int = 2) -> None:
+    """Start the batch in a process group of its own; kill the group some time after so many cases are done."""
+    words = command(file, out, "--workers", str(workers))
+    process = subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.DEVNULL, start_new_session=True)
+    until = time.monotonic() + 60
+    while len(list(out.glob("*/cases/*/case.json"))) < cases and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.001)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
-def test_a_batch_that_was_killed_three_times_ends_with_the_same_bytes(tmp_path):
-    file = tmp_path / "floors.yaml"
-    over = "{rules.growth_floor.rate: {from: 1%, to: 4%, step: 0.25%}}"
-    file.write_text(f"extends: {GOOD}\nname: floors\nsweep: {{over: {over}}}\n", encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(command(file, whole), check=True, env=environment, capture_output=True)
-    for wanted in (1, 5, 9):
-        process = subprocess.Popen(command(file, killed), env=environment, stdout=subprocess.DEVNULL)
-        until = time.monotonic() + 60
-        while cases(killed) < wanted and process.poll() is None and time.monotonic() < until:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    subprocess.run([*command(file, killed), "--resume"], check=True, env=environment, capture_output=True)
-    assert bytes_of(killed) == bytes_of(whole)
+def assert_same_after_kills(tmp_path: Path, kills: int, *, seed: int) -> None:
+    file, chance = steps(tmp_path), random.Random(seed)  # noqa: S311 - moments, not secrets
+    duration = whole(file, tmp_path / "whole", "--workers", "1")
+    expected = bytes_of(tmp_path / "whole")
+    moments = sorted(chance.uniform(0.0, duration) for _ in range(kills))
+    for number, moment in enumerate(moments):
+        out = tmp_path / f"killed {number}"
+        cases = chance.randrange(24)
+        odd = number % 2
+        killed_after(moment if odd else moment / 50, 0 if odd else cases, file, out, workers=2 - odd)
+        whole(file, out, "--resume", "--workers", "1")
+        assert bytes_of(out) == expected, f"kill {number} of seed {seed}"
+
+
+def test_a_batch_that_was_killed_ends_with_the_same_bytes(tmp_path):
+    assert_same_after_kills(tmp_path, 2, seed=1)
+
+
+@pytest.mark.slow
+def test_twenty_random_kills_change_no_byte(tmp_path):
+    assert_same_after_kills(tmp_path, 20, seed=random.SystemRandom().randrange(1 << 30))
+
+
+@pytest.mark.slow
+def test_one_folder_that_is_killed_again_and_again_is_finished_in_the_end(tmp_path):
+    file = steps(tmp_path)
+    for cases in (1, 8, 16):
+        killed_after(0.0, cases, file, tmp_path / "killed")
+    whole(file, tmp_path / "killed", "--resume", "--workers", "2")
+    whole(file, tmp_path / "whole", "--workers", "1")
+    assert bytes_of(tmp_path / "killed") == bytes_of(tmp_path / "whole")
