@@ -168,7 +168,9 @@ class Parameter:
             return "[" + ", ".join(self.write(one) for one in value) + "]"
         if value is None:
             return "none"
-        return self.unit.write(value) if self.unit and isinstance(value, int | float) else str(value)
+        if self.unit and isinstance(value, int | float):
+            return self.unit.write(value)
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _flatten(annotation: Any) -> list[Any]:

@@ -104,6 +104,16 @@ def test_the_present_groups_are_evaluated_with_the_rules_that_they_break(scenari
     assert verdict.passed, [one for one in verdict.checks if not one.passed]
 
 
+def test_places_that_a_given_grouping_leaves_out_are_an_error_or_stand_alone(scenario, tmp_path):
+    text = PLACES.replace("E,Elder,12000,24,east,0,g2", "E,Elder,12000,24,east,0,")
+    (tmp_path / "places.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ScenarioFault, match="no consortium is given for E"):
+        allocopt.run(scenario, out=None, set={**OFF, "grouping.column": "now"})
+    run = allocopt.run(scenario, out=None, set={**OFF, "grouping.column": "now", "grouping.left_out": "alone"})
+    assert groups_of(run)["E"] == "E"
+    assert any("names no consortium for 1 place" in note for note in run.record["warnings"])
+
+
 def test_every_rule_says_where_it_binds(scenario):
     rules = {
         "reach": "{max: 33.4 km}",

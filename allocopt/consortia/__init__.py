@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocopt.check.grouping import Broken, Grouped, broken_rules, haversine, objectives
-from allocopt.consortia.given import fault, given_grouping, given_hubs
+from allocopt.consortia.given import fault, given_grouping, given_hubs, left_out
 from allocopt.errors import PlanRefused, Problem, ScenarioFault
 from allocopt.grouping.instance import Instance, Ints, on_sphere
 from allocopt.grouping.neighbours import delaunay_graph
@@ -103,8 +103,10 @@ def make_consortia(facts: Facts, *, tell: Callable[[str], None] = lambda step: N
     task = _task(scenario, model, instance, said, tell)
     given = given_grouping(facts, said)
     if given is not None:
-        facts = replace(facts, inputs=replace(facts.inputs, files=(*facts.inputs.files, *given[1])))
-    solution = solve_grouping(task) if given is None else evaluated(task, given_hubs(instance, given[0]))
+        inputs = facts.inputs
+        inputs = replace(inputs, files=(*inputs.files, *given[1]), notes=(*inputs.notes, *left_out(given[0])))
+        facts = replace(facts, inputs=inputs)
+    solution = solve_grouping(task) if given is None else evaluated(task, given_hubs(instance, given[0], said))
     return finished(facts, model, before, solution, (budget, spend))
 
 

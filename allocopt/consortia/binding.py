@@ -74,7 +74,9 @@ def binding_of(found: Consortia, name: str) -> Binding:
 
 def _amounts(near: Flags) -> Binding:
     return Binding(
-        len(near), int(near.sum()), f"{int(near.sum()):,} of {len(near):,} lie within {NEAR:.0%} of the limit"
+        len(near),
+        int(near.sum()),
+        f"{int(near.sum()):,} of {len(near):,} lie within {NEAR:.0%} of the limit or beyond it",
     )
 
 

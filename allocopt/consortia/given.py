@@ -15,7 +15,7 @@ from allocopt.inputs import InputFile
 from allocopt.inputs.cells import codes, column
 from allocopt.inputs.joins import Keyed, join
 from allocopt.inputs.reading import Reading
-from allocopt.inputs.tables import Table
+from allocopt.inputs.tables import Table, count, some
 from allocopt.plan import Facts
 from allocopt.settings import Grouping
 
@@ -64,19 +64,29 @@ def _columns_of(frame: pd.DataFrame, said: Grouping) -> pd.DataFrame:
     return pd.DataFrame({"group": frame[said.column].astype(str), "hub": hub}, index=frame.index)
 
 
-def given_hubs(instance: Instance, given: pd.DataFrame) -> Ints:
+def left_out(given: pd.DataFrame) -> list[str]:
+    """The places for which no consortium is given, in words: none, or one sentence."""
+    number = int((given["group"] == "").sum())
+    return [f"the given grouping names no consortium for {count(number, 'place')}: each stands alone"] if number else []
+
+
+def given_hubs(instance: Instance, given: pd.DataFrame, said: Grouping) -> Ints:
     """Positions of the hubs of a given grouping. Raises ScenarioFault for a place without a group or a strange hub."""
     labels = given["group"].to_numpy(dtype=object)
     alone = [code for code, label in zip(instance.places, labels, strict=True) if not label]
-    if alone:
+    if alone and said.left_out == "refuse":
         raise fault(
-            f"no consortium is given for {', '.join(alone[:10])}", "every place belongs to one", "grouping.column"
+            f"no consortium is given for {some(alone)}",
+            "name one for each, or let them stand alone: grouping.left_out: alone",
+            "grouping.column",
         )
     if not given["hub"].any():
         return hubs_of_labels(instance, labels)
-    lost = sorted(set(given["hub"]) - set(instance.places))
+    own = np.array(instance.places, dtype=object)
+    hubs = np.where(labels == "", own, given["hub"].to_numpy(dtype=object))
+    lost = sorted(set(hubs) - set(instance.places))
     if lost:
         raise fault(
             f"these hubs are no places of the run: {', '.join(lost[:10])}", "a hub is a place code", "grouping.hub"
         )
-    return np.array([instance.index[code] for code in given["hub"]], dtype=np.int64)
+    return np.array([instance.index[code] for code in hubs], dtype=np.int64)

@@ -89,6 +89,7 @@ def solve_grouping(task: Task) -> Solution:
         return _nationally(task, exempt, graph)
     task.tell("bounds")
     bounds, unsaid = _all_bounds(task, pairs, parts)
+    beyond = _beyond_search(task, pairs, parts)
     task.tell(f"solving {len(parts)} parts")
     answers, more = _solve_parts(task, pairs, parts, bounds, graph)
     task.instance = with_exemptions(task.instance, more)
@@ -100,7 +101,7 @@ def solve_grouping(task: Task) -> Solution:
         bounds, unsaid = _all_bounds(task, pairs, components(task.instance, pairs))
     stages = _stages(task, answers, bounds, objective_values(task.instance, hub))
     method = f"{len(parts)} integer programmes" if len(parts) > 1 else "one integer programme"
-    return Solution(task.instance, hub, stages, bounds, (*exempt, *more), unsaid, method)
+    return Solution(task.instance, hub, stages, bounds, (*exempt, *more), (*beyond, *unsaid), method)
 
 
 def _all_bounds(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> tuple[tuple[Bound, ...], tuple[str, ...]]:
@@ -135,11 +136,24 @@ def _too_large(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> bool:
     """Whether a part has more pairs than one integer programme can prove, and the search knows every rule."""
     if not set(task.instance.settings) <= KNOWN or task.instance.position is None:
         return False
-    label = np.zeros(len(task.instance), dtype=np.int64)
+    return _largest(task.instance, pairs, parts) > (CONTIGUOUS_PAIRS if task.instance.on("contiguity") else EXACT_PAIRS)
+
+
+def _largest(instance: Instance, pairs: Pairs, parts: Sequence[Ints]) -> int:
+    """Pairs of the part that has most."""
+    label = np.zeros(len(instance), dtype=np.int64)
     for number, places in enumerate(parts):
         label[places] = number
-    most = int(np.bincount(label[pairs.place]).max())
-    return most > (CONTIGUOUS_PAIRS if task.instance.on("contiguity") else EXACT_PAIRS)
+    return int(np.bincount(label[pairs.place]).max())
+
+
+def _beyond_search(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> tuple[str, ...]:
+    """In words, where a part that is large goes to one integer programme because the search does not know a rule."""
+    unknown, most = sorted(set(task.instance.settings) - KNOWN), _largest(task.instance, pairs, parts)
+    if not unknown or most <= EXACT_PAIRS:
+        return ()
+    said = f"the search does not know {', '.join(unknown)}: a part of {most:,} pairs was one integer programme"
+    return (f"{said}, whose gap may be wide; with stay_in_area, or a smaller reach, the parts are smaller",)
 
 
 def _nationally(task: Task, exempt: tuple[Exemption, ...], graph: Graph | None) -> Solution:

@@ -300,6 +300,8 @@ class Grouping(Sourced):
     """Column with the consortium in that table (or in the places table, when no table is named)."""
     hub: str | None = None
     """Column with the hub's place code in that table; without it, the member with the least travel."""
+    left_out: Literal["refuse", "alone"] = "refuse"
+    """Places for which a given grouping names no consortium: an error, or each stands alone (and a note says so)."""
     compare: list[Comparison] = Field(default_factory=list)
     """Plans to show beside the result, one row each."""
     present: list[str] = Field(default_factory=list)
