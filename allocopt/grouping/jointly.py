@@ -1,8 +1,9 @@
 """Solves a joint programme stage by stage, piece by piece, from a plan to begin with and never ending behind it.
 
-In each stage the grouping to begin with is held and the allocation solved for (a linear programme); then the whole
-piece is given to branch and bound from the best plan so far. A piece with too many pairs keeps its grouping, and its
-bounds say what that may cost. A finished stage leaves a cap to the next. Imports `joint`, `relaxed`, `exact`, `solve`.
+In each stage the grouping to begin with is held and the allocation solved for (a linear programme); where the linear
+relaxation does not prove that, the whole piece is given to branch and bound from the best plan so far. A piece with too
+many pairs keeps its grouping, and its bounds say what that may cost. A finished stage leaves a cap to the next.
+Imports `joint`, `relaxed`, `exact`, `solve`.
 """
 
 from __future__ import annotations
@@ -129,15 +130,13 @@ def _solved(piece: Piece, objectives: Sequence[Objective], wanted: Wanted, piece
 
 def _stage(run: _Run, number: int, objective: Objective, effort: Effort, slack: Slack) -> None:
     """One stage: the best of the plan so far, the allocation for the first grouping, and branch and bound."""
-    cost, bound = run.piece.costs[number], -np.inf
+    cost = run.piece.costs[number]
     tried = [run.values, _with_members(run, cost, run.start, effort)]
-    if run.exact:
-        best = _best(cost, tried)
+    best, bound = _best(cost, tried), minimise_whole(run.piece, cost, effort=effort, relaxed=True).bound
+    if run.exact and not _close(cost, best, bound, effort):
         point = minimise_whole(run.piece, cost, effort=effort, start=best)
-        bound = point.bound
+        bound = max(bound, point.bound)
         tried.append(_with_members(run, cost, _members(run.piece, point.values), effort))
-    else:
-        bound = minimise_whole(run.piece, cost, effort=effort, relaxed=True).bound
     found = _best(cost, tried)
     if found is None:
         raise Stopped("no plan was found in time: allow more time, --set solver.time_limit=600s")
@@ -147,6 +146,14 @@ def _stage(run: _Run, number: int, objective: Objective, effort: Effort, slack: 
     scale = 1.0 if objective.is_money else 1e3
     run.piece = run.piece.with_row(f"cap_{objective.name}", cost * scale, lower=-np.inf, upper=cap * scale)
     run.found.append((value, min(value, bound), cap))
+
+
+def _close(cost: Array, found: Array | None, bound: float, effort: Effort) -> bool:
+    """Whether the linear relaxation proves a plan as it stands."""
+    if found is None:
+        return False
+    value = float(cost @ found)
+    return value - bound <= max(effort.gap_absolute, effort.gap * abs(value))
 
 
 def _best(cost: Array, tried: Sequence[Array | None]) -> Array | None:

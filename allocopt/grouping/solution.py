@@ -100,7 +100,8 @@ def solve_grouping(task: Task) -> Solution:
         pairs = possible_pairs(task.instance)
         bounds, unsaid = _all_bounds(task, pairs, components(task.instance, pairs))
     stages = _stages(task, answers, bounds, objective_values(task.instance, hub))
-    method = f"{len(parts)} integer programmes" if len(parts) > 1 else "one integer programme"
+    several = f"{len(parts)} integer programmes, each with its share of the slack between stages"
+    method = several if len(parts) > 1 else "one integer programme"
     return Solution(task.instance, hub, stages, bounds, (*exempt, *more), (*beyond, *unsaid), method)
 
 

@@ -308,7 +308,8 @@ class Grouping(Sourced):
     """Columns of the places table with present groups, one comparison row each (without it, the role `group`)."""
     alternatives: Alternatives | None = None
     frontier: list[Rate] = Field(default_factory=list)
-    """Deficit against travel: for each rate, the least travel at a gross deficit that much above the best."""
+    """Deficit against travel: for each rate, the least travel at a gross deficit that much above the best. Areas that
+    decide nothing about each other may each exceed their own least deficit by that rate, and the bound is for that."""
     consortia: int | None = Field(default=None, ge=1)
     """How many consortia the search starts from when hubs are free."""
     exempt: Literal["least", "none"] = "least"
