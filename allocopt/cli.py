@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from allocopt.cli_parts import failures, print_json, progress, refuse_both
+from allocopt.cli_parts import failures, leave, print_json, progress, refuse_both
 
 if TYPE_CHECKING:
     from allocopt.scenario import SweepFile
@@ -391,7 +391,11 @@ def replay(
 
 def main() -> None:
     """The console script."""
-    app()
+    try:
+        app()
+    except SystemExit as leaving:
+        leave(leaving.code)
+        raise
 
 
 if __name__ == "__main__":

@@ -5,8 +5,11 @@ Imports `errors` alone; what a terminal needs is imported when it is used.
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -58,3 +61,20 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status("starting") as status:
         yield status.update
+
+
+def leave(code: object) -> None:
+    """End the process at once, where nothing else runs in it or watches it.
+
+    Taking the small objects of a national programme apart one by one takes a second and changes nothing.
+    """
+    watched = sys.gettrace() is not None or sys.getprofile() is not None
+    if watched or threading.active_count() > 1 or not isinstance(code, int | None):
+        return
+    atexit._run_exitfuncs()  # noqa: SLF001 - what Python itself calls here
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        return
+    os._exit(code or 0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,10 +25,12 @@ from allocopt.required import check_needs, groupings
 from allocopt.scenario import Loaded
 from allocopt.solve.certificate import largest_violation
 from allocopt.solve.compiled import Compiled, compile_problem
-from allocopt.solve.even import Evened, evened
 from allocopt.solve.stages import Stage, at_plan, capped, lexicographic
 from allocopt.spend import ExpectedSpend, expected_spend
 from allocopt.stress_inputs import StressInputs, read_stress, sampled_spend
+
+if TYPE_CHECKING:
+    from allocopt.solve.even import Evened
 
 TOLERANCE = 1e-6
 """GBP million: a row may be missed by a pound before the plan is refused."""
@@ -139,6 +142,8 @@ def most_even(facts: Facts, compiled: Compiled, stages: tuple[Stage, ...]) -> Ev
     unproven = any(stage.levels is not None or not stage.proven for stage in stages)
     if facts.loaded.scenario.solver.ties != "even" or unproven or len(situation.years) > 1:
         return None
+    from allocopt.solve.even import evened  # noqa: PLC0415 - a path over years does without scipy's optimisers
+
     reference = situation.baseline * (situation.pot[0] / situation.baseline.sum())
     for keep_last in (True, False):
         current = capped(compiled, stages, keep_last=keep_last)

@@ -2,10 +2,11 @@
 
 For a parameter eased by h, v(h) is the first objective at its best (convex in h where the rows are affine in the
 parameter). The gain per unit, (v(0) - v(h)) / h, is solved for; it is at most the one-sided derivative at 0, and that
-is at most what the prices y of the first stage say by weak duality, (D_y(0) - D_y(h)) / h. Where the two agree, the
-derivative is known. The step is made smaller until they agree to 1%, and is stated; then it is made larger while the
-gain per unit stays within 1%, which is the range of the price. Only the rows of the rule are compiled again. Imports
-`plan` and below.
+is at most what the prices y of the first stage say by weak duality, (D_y(0) - D_y(h)) / h. Over years the parameter
+multiplies amounts that are decided: there the prices of the coupling rows are kept, and the rows of every place get
+the best prices for them. Where the two agree, the derivative is known. The step is made smaller until they agree to
+1%, and is stated; then it is made larger while the gain per unit stays within 1%, which is the range of the price.
+Only the rows of the rule are asked for again. Imports `plan` and below.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import scipy.sparse as sp
 from allocopt.errors import Infeasible, InputFault, Stopped, Unbounded
 from allocopt.model import Objective, Parameter, Rule
 from allocopt.plan import Plan
-from allocopt.problem import Array, build
+from allocopt.problem import Array
 from allocopt.settings import RuleSetting
+from allocopt.solve.alone import Alone
 from allocopt.solve.certificate import dual_bound
-from allocopt.solve.compiled import Compiled, Key, compile_problem
+from allocopt.solve.compiled import Compiled, Key
 from allocopt.solve.method import ROWS_TO_DECOMPOSE, Method
 from allocopt.units import KILOMETRES, MONEY, RATE, say_money
 
@@ -36,7 +38,7 @@ STEPS = {RATE.name: 1e-3, MONEY.name: 1.0, KILOMETRES.name: 1.0}
 """The step that is spoken of: 0.1 points, GBP 1m, 1 km."""
 PER = {RATE.name: (0.01, "point"), MONEY.name: (1.0, "£1m"), KILOMETRES.name: (1.0, "km")}
 """The unit in which a price is given."""
-AGREE, FINER = 0.01, (1.0, 0.1, 0.01)
+AGREE, FINER = 0.01, (1.0, 0.01)
 LARGER = {True: (10.0,), False: tuple(2.0**power for power in range(1, 11))}
 """Multiples of the spoken step that are tried for the range: one for large programmes, else doublings."""
 ROWS_TO_RANGE = 60_000
@@ -91,15 +93,26 @@ class _First:
     value: float
     prices: Array
     rows: Mapping[tuple[str, Key], int]
+    columns: Mapping[tuple[str, Key], int]
+    alone: Alone
+    answers: tuple[Array, ...]
+    """Whole-system allocations that the first stage was mixed from: most obey an eased programme as they stand"""
 
     def solve(self, compiled: Compiled) -> float:
         """The least cost of a changed programme."""
-        limit = self.plan.facts.loaded.scenario.solver.time_limit
-        return float(self.cost @ Method(compiled).minimise(compiled, self.cost, time_limit=limit).values)
+        return self._least(Method(compiled, answers=self.answers), compiled)
 
-    def proven(self, compiled: Compiled) -> float:
-        """The bound that the first stage's prices prove on a changed programme."""
-        return dual_bound(compiled, self.cost, self.prices)
+    def _least(self, method: Method, compiled: Compiled) -> float:
+        limit = self.plan.facts.loaded.scenario.solver.time_limit
+        return float(self.cost @ method.minimise(compiled, self.cost, time_limit=limit).values)
+
+    def eased(self, compiled: Compiled, *, finest: bool) -> tuple[float, float]:
+        """The least cost of a changed programme, and the bound that the first stage's prices prove on it: as they
+        stand, or at the `finest` step with the best prices for the rows of every place.
+        """
+        method = Method(compiled, answers=self.answers)
+        proven = method.proven_by(compiled, self.cost, self.prices, completed=finest)
+        return self._least(method, compiled), proven
 
     def priced(self, rule: Rule) -> bool:
         """Whether any row of the rule carries a price: a rule without one can be eased or dropped for no gain."""
@@ -142,8 +155,18 @@ def _first(plan: Plan) -> _First:
         columns=tuple(compiled.columns[column] for column in columns),
     )
     value = compiled.sense[0] * plan.stages[0].value - compiled.offsets[0]
-    index = {row: number for number, row in enumerate(small.rows)}
-    return _First(plan, plan.programme.objectives[0][0], small, cost[columns], value, prices[rows], index)
+    return _First(
+        plan=plan,
+        objective=plan.programme.objectives[0][0],
+        compiled=small,
+        cost=cost[columns],
+        value=value,
+        prices=prices[rows],
+        rows={row: number for number, row in enumerate(small.rows)},
+        columns={column: number for number, column in enumerate(small.columns)},
+        alone=Alone(plan.facts.situation, plan.model),
+        answers=tuple(answer[columns] for answer in plan.stages[0].answers),
+    )
 
 
 def _used(compiled: Compiled, cost: Array) -> tuple[Positions, Positions]:
@@ -200,7 +223,7 @@ def _eased(first: _First, rule: Rule) -> Price:
     per, unit = PER[parameter.unit.name]
     said = f"{'raising' if way == 'up' else 'lowering'} {rule.name} {name}{_every_year(first)} by {_step(parameter)}"
     without = _without(first, rule)
-    if not first.priced(rule):
+    if not first.priced(rule) or (without is not None and _nothing(first, without)):
         return Price(0.0, f"{first.objective.unit} per {unit}", _words(first, said, 0.0), 0.0, without=without)
 
     def moved(step: float) -> Compiled:
@@ -216,6 +239,10 @@ def _eased(first: _First, rule: Rule) -> Price:
         reaches=found.reaches / per,
         without=without,
     )
+
+
+def _nothing(first: _First, gain: float) -> bool:
+    return gain <= TINY * max(abs(first.value), 1.0)
 
 
 def _step(parameter: Parameter) -> str:
@@ -244,14 +271,14 @@ class _Gain:
 
 def _solved(first: _First, programme: Callable[[float], Compiled], spoken_step: float) -> _Gain:
     """The gain per unit of easing, by solving at smaller steps until the prices agree. Raises as `minimise`."""
-    start, spoken = first.proven(first.compiled), -1.0
+    start, spoken = dual_bound(first.compiled, first.cost, first.prices), -1.0
     for finer in FINER:
         step = spoken_step * finer
-        compiled = programme(step)
-        gain = max(0.0, first.value - first.solve(compiled))
+        least, proven = first.eased(programme(step), finest=finer == FINER[-1])
+        gain = max(0.0, first.value - least)
         spoken = gain if spoken < 0 else spoken
-        at_most = max(gain, start - first.proven(compiled)) / step
-        if gain / step >= (1 - AGREE) * at_most or gain < TINY * max(abs(first.value), 1.0):
+        at_most = max(gain, start - proven) / step
+        if gain / step >= (1 - AGREE) * at_most or _nothing(first, gain):
             break
     return _Gain(gain / step, at_most, step, _reaches(first, programme, gain / step, step), spoken)
 
@@ -300,15 +327,12 @@ def _without(first: _First, rule: Rule) -> float | None:
 
 def _changed(first: _First, rule: Rule, setting: RuleSetting) -> Compiled:
     """The first stage with the rows of one rule (and its definitions) compiled again with another setting."""
-    model = first.plan.model
-    alone = replace(model, always=[], rules=[rule])
-    part = compile_problem(build(first.plan.facts.situation, alone, rules={rule.name: setting}, objectives=()))
+    part = first.alone.compiled(rule, setting)
     try:
         rows = np.array([first.rows[row] for row in part.rows], dtype=np.intp)
     except KeyError as missing:
         raise Stopped(f"easing {rule.name} changes which rows it has: {missing}") from missing
-    place = {column: number for number, column in enumerate(first.compiled.columns)}
-    columns = np.array([place[column] for column in part.columns], dtype=np.intp)
+    columns = np.array([first.columns[column] for column in part.columns], dtype=np.intp)
     return _with_rows(first.compiled, rows, columns, part)
 
 
@@ -328,7 +352,7 @@ def _with_rows(compiled: Compiled, rows: Positions, columns: Positions, part: Co
 def _words(first: _First, change: str, gain: float) -> str:
     """`lowering growth_floor rate by 0.1 points cuts gross deficit by £3.2m (modelled spend)`."""
     what, sense = first.objective.name.replace("_", " "), first.objective.sense
-    if gain <= TINY * max(abs(first.value), 1.0):
+    if _nothing(first, gain):
         return f"{change} changes nothing in {what}"
     amount = say_money(gain) if first.objective.is_money else f"{gain:.4g} {first.objective.unit}"
     spend = first.plan.facts.spend

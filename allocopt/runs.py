@@ -18,11 +18,6 @@ import pandas as pd
 from allocopt.assurance import assurance
 from allocopt.attributes import attributes, groupings, places_table
 from allocopt.certificates import write_certificate, write_prices
-from allocopt.consortia import Consortia, is_grouping, make_consortia
-from allocopt.consortia.compare import alternatives_record, plans_of, tables_of_run
-from allocopt.consortia.joint import make_joint
-from allocopt.consortia.record import grouping_record
-from allocopt.diagnose import diagnose
 from allocopt.effects import check_groupings, effects_tables, summary, tidy, warnings
 from allocopt.errors import Infeasible, InputFault, Problem
 from allocopt.folders import folder_name, hashes, whole_folder, write_json
@@ -38,7 +33,11 @@ from allocopt.solve.stages import Stage
 
 if TYPE_CHECKING:
     from allocopt.choosing import Chosen
+    from allocopt.consortia import Consortia
     from allocopt.stress.tables import Decided
+
+GROUPED = ("grouping", "joint")
+"""Kinds of model that group places."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,10 @@ def run_loaded(
 def run_facts(facts: Facts, *, tell: Tell, plan: Callable[[Facts, Tell], Plan] | None = None) -> Run:
     """A whole run from its facts, not yet written; `plan` makes the plan of an allocation in place of `make_plan`."""
     try:
-        if is_grouping(facts.loaded.scenario):
+        kind = load_model(facts.loaded.scenario.model[-1]).kind
+        if kind in GROUPED:
             found = _grouping_run(facts, tell)
-        elif load_model(facts.loaded.scenario.model[-1]).kind == "choice":
+        elif kind == "choice":
             found = _choice_run(facts, tell)
         else:
             found = _allocation_run(facts, tell, plan or plan_of)
@@ -169,6 +169,11 @@ def _allocation_run(facts: Facts, tell: Tell, plan: Callable[[Facts, Tell], Plan
 
 def _grouping_run(facts: Facts, tell: Tell) -> Run:
     """A grouping: groups, consortia, the comparison, and the allocation that was pooled where there is one."""
+    from allocopt.consortia import make_consortia  # noqa: PLC0415 - its loops load numba
+    from allocopt.consortia.compare import alternatives_record, plans_of, tables_of_run  # noqa: PLC0415 - as above
+    from allocopt.consortia.joint import make_joint  # noqa: PLC0415 - as above
+    from allocopt.consortia.record import grouping_record  # noqa: PLC0415 - as above
+
     joint = load_model(facts.loaded.scenario.model[-1]).kind == "joint"
     made = (make_joint if joint else make_consortia)(facts, tell=tell)
     tell("working out effects")
@@ -192,10 +197,13 @@ def _choice_run(facts: Facts, tell: Tell) -> Run:
 
 def explained(facts: Facts, failure: Infeasible, tell: Tell) -> Infeasible:
     """The failure with its reasons and cures; a grouping that explains itself, or whose first model holds, as it is."""
+    from allocopt.diagnose import diagnose  # noqa: PLC0415 - few runs have no solution
+
     tell("finding out why it cannot be solved")
     model = load_model(facts.loaded.scenario.model[0])
     found = diagnose(facts, about_allocations(model) if model.kind == "joint" else model, failure)
-    return found if found.cures or not is_grouping(facts.loaded.scenario) else failure
+    grouped = load_model(facts.loaded.scenario.model[-1]).kind in GROUPED
+    return failure if grouped and not found.cures else found
 
 
 def run_of(plan: Plan) -> Run:
@@ -245,6 +253,7 @@ def with_stress(found: Run, *, tell: Callable[[str], None]) -> Run:
 
 def _decided(found: Run) -> Decided:
     """What a stress holds fixed: the pounds of the allocation, or what each place brings to its consortium."""
+    from allocopt.consortia import Consortia  # noqa: PLC0415 - as above
     from allocopt.stress.tables import Decided, paid  # noqa: PLC0415 - as above
 
     if isinstance(found.plan, Consortia):
@@ -277,6 +286,9 @@ def write_files(found: Run, folder: Path) -> None:
         frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.15g")
     if isinstance(found.plan, Plan):
         write_certificate(folder / "certificate.npz", found.plan)
+        return
+    from allocopt.consortia import Consortia  # noqa: PLC0415 - as above
+
     if isinstance(found.plan, Consortia):
         write_prices(folder / "certificate.npz", {one.name: one.prices for one in found.plan.solution.bounds})
 

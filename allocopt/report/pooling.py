@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.consortia.hulls import hull
 from allocopt.report import england
 from allocopt.report.charts import BLUE, GREY, ORANGE, Series, bars, line, lines
 from allocopt.report.material import Material
@@ -76,6 +75,8 @@ def _hull(row: dict[Any, Any], part: pd.DataFrame) -> england.Hull:
         f"{'surplus' if surplus else 'deficit'} {pounds(abs(row['balance_gbp']))} ({row['balance_pct']:+.2f}%); "
         f"need index {row['need_index']:.3f}; {row['travel_km']:.1f} km to the hub"
     )
+    from allocopt.consortia.hulls import hull  # noqa: PLC0415 - only consortia have an outline
+
     corners = hull(part[["longitude", "latitude"]].to_numpy(dtype=float))
     return england.Hull(corners, "surplus" if surplus else "short", words)
 

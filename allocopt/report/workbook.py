@@ -1,8 +1,8 @@
 """report.xlsx: the tables of a run for those who work in spreadsheets: formats, filters, notes, and totals as formulas.
 
 A total is a formula over the sheet's own rows and agrees with the run to the pound; its stored value is the run's, so
-that a viewer that does not calculate shows the same. The same run gives the same bytes. Imports `account`, `glossary`,
-`headline`, `material`, `parts`.
+that a viewer that does not calculate shows the same. The same run gives the same bytes. Imports `account`, `bulk`,
+`glossary`, `headline`, `material`, `parts`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from allocopt.report.account import ATTRIBUTION, DEFINITIONS, assumptions
+from allocopt.report.bulk import BulkSheet, Column
 from allocopt.report.glossary import COLUMNS, SPENDING
 from allocopt.report.headline import headline_rows, objective_row, rule_row, status_words
 from allocopt.report.material import Material, command, material
@@ -137,7 +138,7 @@ def _sheet_name(name: str, others: Sequence[Sheet]) -> str:
 
 
 def _sheet(book: Any, looks: Looks, one: Sheet, *, mark: str) -> None:
-    page = book.add_worksheet(one.name)
+    page = book.add_worksheet(one.name, BulkSheet)
     names = [str(name) for name in one.table.columns]
     kinds = [kind_of(name) if one.table[name].dtype.kind in "iuf" else "text" for name in one.table.columns]
     modelled = mark if SPENDING & set(names) and mark.strip() not in one.title else ""
@@ -158,12 +159,18 @@ def _sheet(book: Any, looks: Looks, one: Sheet, *, mark: str) -> None:
 
 
 def _rows(page: Any, looks: Looks, one: Sheet, kinds: Sequence[str]) -> None:
-    for at, kind in enumerate(kinds):
-        values, look = one.table.iloc[:, at].tolist(), looks.kinds[kind]
-        put = page.write_string if kind == "text" else page.write_number
-        for row, value in enumerate(values, start=2):
-            if not empty(value):
-                put(row, at, str(value) if kind == "text" else value, look)
+    columns = [
+        Column(_shown(one.table.iloc[:, at].tolist(), kind), looks.kinds[kind], kind == "text")
+        for at, kind in enumerate(kinds)
+    ]
+    page.write_columns(2, columns)
+
+
+def _shown(values: list[Any], kind: str) -> list[Any]:
+    """The values of a column as its cells take them; None for an empty cell."""
+    if kind == "text":
+        return [None if empty(value) else str(value) for value in values]
+    return values
 
 
 def _total(page: Any, looks: Looks, one: Sheet, names: Sequence[str], kinds: Sequence[str]) -> None:

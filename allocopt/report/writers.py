@@ -12,11 +12,9 @@ from pathlib import Path
 from allocopt.errors import InputFault, Problem
 from allocopt.folders import seal_again
 from allocopt.problem import paused_collector
-from allocopt.report.cases import batch_page, is_batch
 from allocopt.report.material import material
 from allocopt.report.page import write_page
 from allocopt.report.partners import picture
-from allocopt.report.versus import comparison
 from allocopt.report.workbook import write_workbook
 from allocopt.runs import Run, read_run
 
@@ -49,6 +47,8 @@ def twins(found: Run, folder: Path) -> None:
 
 def compare_reports(runs: Sequence[Run], path: Path) -> None:
     """Write the comparison of two or more runs to `path`. Raises InputFault when they cannot be compared."""
+    from allocopt.report.versus import comparison  # noqa: PLC0415 - a run compares nothing
+
     shown = [material(one.record, one.tables, one.folder) for one in runs]
     path.write_text(comparison(shown), encoding="utf-8")
 
@@ -58,6 +58,8 @@ def write_reports(folders: Sequence[Path], out: Path | None) -> list[Path]:
 
     A comparison without `out` goes to the working folder. Raises InputFault for a folder that is no run.
     """
+    from allocopt.report.cases import is_batch  # noqa: PLC0415 - a run is no batch
+
     if len(folders) == 1 and is_batch(folders[0]):
         return [_write_batch(folders[0], out or folders[0])]
     runs = [read_run(folder) for folder in folders]
@@ -76,6 +78,8 @@ def write_reports(folders: Sequence[Path], out: Path | None) -> list[Path]:
 
 
 def _write_batch(folder: Path, home: Path) -> Path:
+    from allocopt.report.cases import batch_page  # noqa: PLC0415 - a run is no batch
+
     text, path = batch_page(folder), home / FILES[0]
     try:
         home.mkdir(parents=True, exist_ok=True)

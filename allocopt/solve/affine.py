@@ -97,6 +97,11 @@ class Var(Affine):
             return Row([self.column], [1.0], -math.inf, other)
         return super().__le__(other)
 
+    def __rmul__(self, factor: Number) -> Lin:
+        if isinstance(factor, float):
+            return Lin([self.column], [factor], 1, 0.0)
+        return super().__rmul__(factor)
+
     def __rsub__(self, other: Any) -> Lin:
         if isinstance(other, float):
             return Lin([self.column], [-1.0], 1, other)
@@ -162,6 +167,8 @@ class Lin(Affine):
     def merged(self) -> tuple[list[int], list[float]]:
         """Columns and coefficients, every column once and none with nothing."""
         columns, coefs = self.columns[: self.size], self.coefs[: self.size]
+        if self.size == 2 and columns[0] != columns[1] and coefs[0] and coefs[1]:
+            return columns, coefs
         if len(set(columns)) == self.size and 0.0 not in coefs:
             return columns, coefs
         total: dict[int, float] = {}

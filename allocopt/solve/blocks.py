@@ -185,8 +185,8 @@ class _Reader:
         fit = np.flatnonzero(alone[self.c] & (self.width[self.r] >= 2))
         order = fit[np.lexsort((-self.c[fit], uses[self.c[fit]], self.r[fit]))]
         found = np.full(len(self.rows), -1)
-        row, at = np.unique(self.r[order], return_index=True)
-        found[row] = order[at]
+        first = np.append(True, np.diff(self.r[order]) > 0)[: len(order)]
+        found[self.r[order[first]]] = order[first]
         return found
 
     def _chain_order(self) -> tuple[Ints, Ints, Ints]:
@@ -195,8 +195,9 @@ class _Reader:
         is_node = np.ones(columns, dtype=bool)
         is_node[self.c[self.measure[self.measure >= 0]]] = False
         self.pairs = self._entries(2)
-        pair = np.sort(np.stack([self.c[self.pairs[:, 0]], self.c[self.pairs[:, 1]]], axis=1), axis=1)
-        edges = np.unique(pair, axis=0) if len(pair) else np.zeros((0, 2), dtype=np.int64)
+        one, other = self.c[self.pairs[:, 0]], self.c[self.pairs[:, 1]]
+        pair = np.unique(np.minimum(one, other) * columns + np.maximum(one, other))
+        edges = np.stack([pair // columns, pair % columns], axis=1)
         neighbours = _neighbours(edges, columns)
         nodes = np.flatnonzero(is_node)
         graph = sp.coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(columns, columns))

@@ -11,9 +11,12 @@ Imports `compiled` alone.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from allocopt.problem import Array
 from allocopt.solve.compiled import Compiled
+
+Flags = npt.NDArray[np.bool_]
 
 
 def dual_bound(compiled: Compiled, cost: Array, prices: Array) -> float:
@@ -37,12 +40,12 @@ def _least(slope: Array, lower: Array, upper: Array) -> float:
     return float(np.sum(slope[used] * at[used]))
 
 
-def largest_violation(compiled: Compiled, values: Array) -> float:
-    """How far x (n,) is from obeying its rows and bounds, in the unit of the worst row."""
+def largest_violation(compiled: Compiled, values: Array, *, rows: Flags | None = None) -> float:
+    """How far x (n,) is from obeying its rows (of `rows` (m,) alone) and bounds, in the unit of the worst row."""
     activity = compiled.matrix @ values
+    apart = np.maximum(compiled.row_lower - activity, activity - compiled.row_upper)
     parts = (
-        compiled.row_lower - activity,
-        activity - compiled.row_upper,
+        apart if rows is None else apart[rows],
         compiled.column_lower - values,
         values - compiled.column_upper,
     )

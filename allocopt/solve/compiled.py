@@ -75,6 +75,16 @@ class Compiled:
         """The positions of a variable's columns, in the order of its index."""
         return np.flatnonzero(self.column_component == component)
 
+    def only(self, rows: npt.NDArray[np.intp]) -> Compiled:
+        """The same programme with these rows alone."""
+        return replace(
+            self,
+            matrix=sp.csr_array(self.matrix[rows]),
+            row_lower=self.row_lower[rows],
+            row_upper=self.row_upper[rows],
+            rows=tuple([self.rows[row] for row in rows.tolist()]),
+        )
+
     def with_row(self, name: str, coefficients: Array, *, lower: float, upper: float) -> Compiled:
         """The same programme with one more row, such as the cap that a finished stage leaves to the next."""
         row = sp.csr_array(coefficients[None, :])

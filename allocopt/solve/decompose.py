@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import ModuleType
 
 import highspy
@@ -41,14 +41,6 @@ RECENT = 10
 """Latest answers that the next stage starts with, beside those in the mix."""
 NOISE = 1e-10
 """The same in shares of the largest coupling limit: what floating point leaves of a gap."""
-
-
-@dataclass(frozen=True)
-class Mixed:
-    """Where the rounds ended: the point, and the answers it is mixed from, for the next stage to start with."""
-
-    point: Point
-    answers: tuple[Array, ...]
 
 
 class _Master:
@@ -158,7 +150,7 @@ def answering(chains: Chains) -> ModuleType:
 
 def decompose(
     compiled: Compiled, blocks: Blocks, cost: Array, *, answers: Sequence[Array], time_limit: float
-) -> Mixed | None:
+) -> Point | None:
     """The cheapest point at `cost` (n,) with a price for every row, or None: no rounds led to a proven point.
 
     `answers` are columns of earlier stages. None says nothing about feasibility: the whole-matrix method then decides.
@@ -200,14 +192,29 @@ def _finished(
     shares: Array,
     room: ModuleType,
     rounds: int,
-) -> Mixed:
+) -> Point:
     prices, reduced, answer = best
-    every = room.row_prices(blocks.chains, reduced, answer, compiled.matrix.shape[0])
-    every[blocks.coupling] = prices
+    every = _every(compiled, blocks, room, prices, reduced, answer)
     values, used = master.mix(shares)
     places = len(blocks.chains.first) - 1
     method = f"dantzig-wolfe: {master.rows} coupling rows, {places:,} chains, {rounds} rounds"
-    return Mixed(Point(values, every, optimal=True, method=method), used)
+    return Point(values, every, optimal=True, method=method, answers=used)
+
+
+def _every(compiled: Compiled, blocks: Blocks, room: ModuleType, prices: Array, reduced: Array, answer: Array) -> Array:
+    """A price for every row (m,): those of the coupling rows, and the chains' own at their answer."""
+    every: Array = room.row_prices(blocks.chains, reduced, answer, compiled.matrix.shape[0])
+    every[blocks.coupling] = prices
+    return every
+
+
+def completed(compiled: Compiled, blocks: Blocks, cost: Array, prices: Array) -> Array | None:
+    """The prices (m,) of the coupling rows kept, those of the chains' rows the best for them; None: no answer."""
+    kept = prices[blocks.coupling]
+    reduced = cost - compiled.matrix[blocks.coupling].T @ kept
+    room = answering(blocks.chains)
+    answer = room.cheapest(blocks.chains, reduced)
+    return None if answer is None else _every(compiled, blocks, room, kept, reduced, answer)
 
 
 def audit(compiled: Compiled, blocks: Blocks, cost: Array, prices: Array, *, time_limit: float) -> Array:

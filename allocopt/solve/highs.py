@@ -30,6 +30,8 @@ class Point:
     prices: Array
     optimal: bool
     method: str
+    answers: tuple[Array, ...] = ()
+    """Of a point that was mixed from answers of the chains: those answers (n,)"""
 
 
 def minimise(compiled: Compiled, cost: Array, *, time_limit: float) -> Point:

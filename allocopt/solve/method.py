@@ -7,12 +7,14 @@ Imports `blocks`, `decompose`, `elastic`, `highs`, `certificate`, `compiled`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from allocopt.errors import Infeasible
 from allocopt.problem import Array
 from allocopt.solve.blocks import Blocks, blocks_of, find_blocks
-from allocopt.solve.certificate import dual_bound
+from allocopt.solve.certificate import dual_bound, largest_violation
 from allocopt.solve.compiled import Compiled
 from allocopt.solve.elastic import A_POUND, coupling, elastic
 from allocopt.solve.highs import Point, minimise
@@ -21,16 +23,26 @@ ROWS_TO_DECOMPOSE = 4_000
 """Below this HiGHS's simplex takes less than a tenth of a second on the whole matrix."""
 
 PROVEN = 1e-6
+OBEYED = 1e-9
+"""GBP million: an answer of another programme that breaks a row by more than a thousandth of a pound is not used."""
 
 
 class Method:
     """The stages of one compiled programme, each starting from the answers of those before it."""
 
-    def __init__(self, compiled: Compiled) -> None:
+    def __init__(self, compiled: Compiled, *, answers: Sequence[Array] = ()) -> None:
+        """`answers` (n,) of a like programme: those that obey the rows of every place here are started with."""
         large = compiled.matrix.shape[0] >= ROWS_TO_DECOMPOSE
         self._base = compiled
         self._blocks = blocks_of(compiled) if large else None
-        self._answers: tuple[Array, ...] = ()
+        self._answers: tuple[Array, ...] = self._usable(answers)
+
+    def _usable(self, answers: Sequence[Array]) -> tuple[Array, ...]:
+        if self._blocks is None:
+            return ()
+        apart = np.ones(self._base.matrix.shape[0], dtype=bool)
+        apart[self._blocks.coupling] = False
+        return tuple(one for one in answers if largest_violation(self._base, one, rows=apart) <= OBEYED)
 
     def minimise(self, current: Compiled, cost: Array, *, time_limit: float) -> Point:
         """The cheapest point at `cost` (n,) of the programme with the caps that stand so far.
@@ -42,6 +54,18 @@ class Method:
             raise Infeasible("no allocation obeys every rule")
         return found or minimise(current, cost, time_limit=time_limit)
 
+    def proven_by(self, current: Compiled, cost: Array, prices: Array, *, completed: bool) -> float:
+        """The bound (on `cost @ x`) that row prices (m,) prove; `completed`, with the best prices for the rows that
+        do not couple places, where they can be had.
+        """
+        plain = dual_bound(current, cost, prices)
+        if not completed or self._blocks is None or not self._continues(current):
+            return plain
+        from allocopt.solve.decompose import completed as best_with  # noqa: PLC0415 - only large programmes need it
+
+        best = best_with(current, self._blocks, cost, prices)
+        return plain if best is None else max(plain, dual_bound(current, cost, best))
+
     def _refuted(self, current: Compiled, time_limit: float) -> bool:
         """Whether prices found in rounds prove that no point obeys every row.
 
@@ -52,7 +76,7 @@ class Method:
         wide, cost = elastic(current, coupling(current))
         blocks = find_blocks(wide)
         found = None if blocks is None else decompose(wide, blocks, cost, answers=(), time_limit=time_limit)
-        return found is not None and dual_bound(current, np.zeros(len(current.columns)), found.point.prices) > A_POUND
+        return found is not None and dual_bound(current, np.zeros(len(current.columns)), found.prices) > A_POUND
 
     def _in_rounds(self, current: Compiled, cost: Array, time_limit: float) -> Point | None:
         if self._blocks is None or not self._continues(current):
@@ -63,10 +87,10 @@ class Method:
         for row in range(self._base.matrix.shape[0], current.matrix.shape[0]):
             blocks = blocks.with_row(row)
         found = decompose(current, blocks, cost, answers=self._answers, time_limit=time_limit)
-        if found is None or not self._proven(current, cost, found.point):
+        if found is None or not self._proven(current, cost, found):
             return None
         self._answers = found.answers
-        return found.point
+        return found
 
     def _continues(self, current: Compiled) -> bool:
         """Nothing but rows at the end has been added since the blocks were read."""

@@ -46,6 +46,8 @@ class Stage:
     """What later stages may not exceed (fall below, if maximised)."""
     levels: Levels | None = None
     """Of an objective that is continued below the worst place: what every place was brought to."""
+    answers: tuple[Array, ...] = ()
+    """Of a stage solved in rounds: the answers of the chains that its point was mixed from (see `solve.decompose`)"""
     final_value: float = np.nan
     """The objective at the finished plan."""
 
@@ -76,6 +78,7 @@ def lexicographic(
                 objective, sense, least + offset, proven_least + offset, point.prices, slack, solver, pot, point.method
             )
         )
+        stages[-1] = stages[-1] if number else replace(stages[-1], answers=point.answers)
         if objective.continued:
             levels = continue_down(current, worst=least, time_limit=solver.time_limit)
             current = held(current, levels.settled, slack=solver.slack)

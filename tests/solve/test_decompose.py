@@ -184,18 +184,16 @@ def test_any_path_is_proved_by_its_prices(seed, years, floor):
     rules = on(growth_floor={"rate": floor}, growth_ceiling={"rate": 0.15})
     compiled = compiled_of(path(places=30, years=years, seed=seed), rules=rules, objectives=ORDER)
     found = rounds.decompose(compiled, find_blocks(compiled), compiled.costs[0], answers=(), time_limit=60)
-    value = float(compiled.costs[0] @ found.point.values)
-    assert value - dual_bound(compiled, compiled.costs[0], found.point.prices) <= 1e-7 * max(1.0, value)
+    value = float(compiled.costs[0] @ found.values)
+    assert value - dual_bound(compiled, compiled.costs[0], found.prices) <= 1e-7 * max(1.0, value)
 
 
 def test_highs_own_answer_to_the_prices_proves_the_same_bound():
     compiled = compiled_of(path(), rules=RULES, objectives=ORDER)
     blocks, cost = find_blocks(compiled), compiled.costs[0]
     found = rounds.decompose(compiled, blocks, cost, answers=(), time_limit=60)
-    audited = rounds.audit(compiled, blocks, cost, found.point.prices, time_limit=60)
-    assert dual_bound(compiled, cost, audited) == pytest.approx(
-        dual_bound(compiled, cost, found.point.prices), rel=1e-9
-    )
+    audited = rounds.audit(compiled, blocks, cost, found.prices, time_limit=60)
+    assert dual_bound(compiled, cost, audited) == pytest.approx(dual_bound(compiled, cost, found.prices), rel=1e-9)
 
 
 @pytest.mark.usefixtures("always_in_rounds")
