@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from allocopt.cli_parts import failures, leave, print_json, progress, refuse_both
+from allocopt.cli_parts import failures, leaving_at_once, print_json, progress, refuse_both
 
 if TYPE_CHECKING:
     from allocopt.scenario import SweepFile
@@ -391,11 +391,8 @@ def replay(
 
 def main() -> None:
     """The console script."""
-    try:
+    with leaving_at_once():
         app()
-    except SystemExit as leaving:
-        leave(leaving.code)
-        raise
 
 
 if __name__ == "__main__":

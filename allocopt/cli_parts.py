@@ -63,11 +63,20 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def leave(code: object) -> None:
-    """End the process at once, where nothing else runs in it or watches it.
+@contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """End the process as soon as its verb is done, where nothing else runs in it or watches it.
 
     Taking the small objects of a national programme apart one by one takes a second and changes nothing.
     """
+    try:
+        yield
+    except SystemExit as leaving:
+        _leave(leaving.code)
+        raise
+
+
+def _leave(code: object) -> None:
     watched = sys.gettrace() is not None or sys.getprofile() is not None
     if watched or threading.active_count() > 1 or not isinstance(code, int | None):
         return

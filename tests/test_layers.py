@@ -48,7 +48,7 @@ solve.affine
 solve.asked
 solve.together
 solve.compiled
-solve.template
+solve.template solve.alone
 solve.certificate solve.highs solve.blocks solve.elastic solve.ascent
 solve.single solve.kernels
 solve.chains

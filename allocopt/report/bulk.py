@@ -32,6 +32,8 @@ class BulkSheet(Worksheet):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
+        self.dim_rowmin: Any = self.dim_rowmin
+        self.dim_rowmax: Any = self.dim_rowmax
         self._first, self._end = 0, 0
         self._block: list[tuple[list[str], Column]] = []
 

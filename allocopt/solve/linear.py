@@ -41,9 +41,10 @@ class Reader:
         for objective in model.component_data_objects(pyo.Objective, active=True):
             self._read_objective(objective)
         for component in model.component_objects(pyo.Constraint, active=True):
-            rows = sorted(((_key(index), row) for index, row in component.items()), key=itemgetter(0))
+            name = component.local_name
+            rows = sorted([(_key(index), row) for index, row in component.items()], key=itemgetter(0))
             for key, row in rows:
-                self._read_row(component.local_name, key, row)
+                self._read_row(name, key, row)
 
     def _read_objective(self, objective: Any) -> None:
         self.constant = 0.0
@@ -124,15 +125,30 @@ class Reader:
 
     def _take_columns(self, component: Any) -> None:
         """A column for every variable of a component, in the order of their keys, when the first one is met."""
-        for key, variable in sorted(((_key(index), one) for index, one in component.items()), key=itemgetter(0)):
+        name, number = component.local_name, len(self.columns)
+        for key, variable in sorted([(_key(index), one) for index, one in component.items()], key=itemgetter(0)):
             if not variable.fixed:
-                self._position[id(variable)] = len(self.columns)
-                self.columns.append((component.local_name, key, variable))
+                self._position[id(variable)] = number
+                self.columns.append((name, key, variable))
+                number += 1
 
     def total(self, expression: Any, factor: float) -> None:
-        """Add every part of a sum."""
+        """Add every part of a sum; the kinds that most sums are made of without a further call."""
+        position = self._position
         for part in expression.args:
-            self.add(part, factor)
+            kind = part.__class__
+            if kind is VarData:
+                column, size = position.get(id(part)), factor
+            elif kind is kinds.MonomialTermExpression:
+                coefficient, variable = part.args
+                column, size = position.get(id(variable)), factor * _figure(coefficient)
+            else:
+                column = None
+            if column is None:
+                self.add(part, factor)
+            else:
+                self.index.append(column)
+                self.data.append(size)
 
     def opposite(self, expression: Any, factor: float) -> None:
         """Take an expression away."""
@@ -208,5 +224,7 @@ def _hold(name: str, key: Key, constant: float, lower: float, upper: float) -> N
 
 def _key(index: Any) -> Key:
     if index.__class__ is tuple:
+        if all([part.__class__ is str for part in index]):  # noqa: C419 - a generator takes twice as long
+            return index
         return tuple([part if part.__class__ is str else str(part) for part in index])
     return () if index is None else (str(index),)

@@ -8,6 +8,7 @@ Imports `blocks`, `decompose`, `elastic`, `highs`, `certificate`, `compiled`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -81,13 +82,18 @@ class Method:
     def _in_rounds(self, current: Compiled, cost: Array, time_limit: float) -> Point | None:
         if self._blocks is None or not self._continues(current):
             return None
-        from allocopt.solve.decompose import decompose  # noqa: PLC0415 - only large programmes need it
+        from allocopt.solve.decompose import audit, decompose  # noqa: PLC0415 - only large programmes need it
 
         blocks: Blocks = self._blocks
         for row in range(self._base.matrix.shape[0], current.matrix.shape[0]):
             blocks = blocks.with_row(row)
         found = decompose(current, blocks, cost, answers=self._answers, time_limit=time_limit)
-        if found is None or not self._proven(current, cost, found):
+        if found is None:
+            return None
+        if not self._proven(current, cost, found):  # amounts that stand within a hair of several kinks at once
+            prices = audit(current, blocks, cost, found.prices, time_limit=time_limit)
+            found = replace(found, prices=prices, method=f"{found.method}, prices of places by highs")
+        if not self._proven(current, cost, found):
             return None
         self._answers = found.answers
         return found
