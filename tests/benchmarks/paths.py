@@ -1,12 +1,13 @@
 """Paths over years at national size: this package's rounds beside HiGHS alone on the same matrices.
 
-    python tests/benchmarks/paths.py [--years 4 10] [--raw 600] [--whole]
+    python tests/benchmarks/paths.py [--years 4 10] [--raw 600] [--linopy] [--whole]
 
 The scenario is `england-path` (7,325 practices; gross deficit, then shortfall below target, then movement). For longer
 paths the last published year goes on: pots, targets and spend grow by 3.8% a year. Every method solves the same three
 stages with the same caps. `--raw` is the time that each HiGHS method may take for each stage (0 leaves HiGHS out);
-`--whole` times the whole command as a process as well. Seconds are of one process on one thread; `cpu` does not count
-what other programs take.
+`--linopy` builds and solves the same path in linopy too (the `benchmarks` extra); `--whole` times the whole command,
+reports and all, as a process of its own. Seconds are of one process on one thread; `cpu` does not count what other
+programs take.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def raw(programmes: list[tuple[Compiled, np.ndarray]], options: dict[str, object
     return found
 
 
-def compare(years: int, limit: float) -> None:
+def compare(years: int, limit: float, *, linopy: bool) -> None:
     loaded = load("england-path")
     facts = gather(loaded)
     model, scenario = load_model("pace_of_change"), loaded.scenario
@@ -121,6 +122,8 @@ def compare(years: int, limit: float) -> None:
         audited = audit(compiled, blocks, compiled.costs[0], stages[0].prices, time_limit=600)
     second = dual_bound(compiled, compiled.costs[0], audited)
     print(f"  bound {second:.6f}, by the chains' own prices {stages[0].bound:.6f}")
+    if linopy:
+        in_linopy(situation, caps, limit)
     methods: list[tuple[str, dict[str, object]]] = [
         ("HiGHS default (simplex)", {}),
         ("HiGHS IPX, no crossover", {"solver": "ipx", "run_crossover": "off"}),
@@ -129,6 +132,19 @@ def compare(years: int, limit: float) -> None:
     for words, options in methods if limit else []:
         for stage, line in zip(stages, raw(programmes, options, limit), strict=True):
             print(f"{words:26s} {stage.name:24s} {line}", flush=True)
+
+
+def in_linopy(situation: Situation, caps: list[float], limit: float) -> None:
+    """The same path written and solved in linopy, by HiGHS's best method, from the situation to the last stage."""
+    from in_linopy import stages  # noqa: PLC0415 - an optional extra
+
+    watch = Watch()
+    options = {"solver": "hipo", "run_crossover": "off"}
+    for value, wall, cpu in stages(situation, caps, options, limit or 600.0):
+        print(
+            f"{'linopy, HiPO (the first with building)':58s} {wall:8.2f} s wall {cpu:8.2f} s cpu  value {value:14.6f}"
+        )
+    print(f"{'linopy end to end: building and three stages':58s} {watch}", flush=True)
 
 
 def whole_command() -> None:
@@ -140,7 +156,6 @@ def whole_command() -> None:
             "run",
             "england-path",
             "--quiet",
-            "--no-report",
             "--out",
             folder,
         ]
@@ -152,11 +167,12 @@ def main() -> None:
     options.add_argument("--years", type=int, nargs="+", default=[4, 10])
     options.add_argument("--raw", type=float, default=600.0)
     options.add_argument("--whole", action="store_true")
+    options.add_argument("--linopy", action="store_true")
     chosen = options.parse_args()
     if chosen.whole:
         whole_command()
     for years in chosen.years:
-        compare(years, chosen.raw)
+        compare(years, chosen.raw, linopy=chosen.linopy)
 
 
 if __name__ == "__main__":
