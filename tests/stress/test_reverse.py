@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from subjects import subject
 
+from allocopt.plan import gather
+from allocopt.scenario import load
 from allocopt.settings.stress import Reverse, Stress
 from allocopt.stress.reverse import (
     Limit,
@@ -19,6 +21,8 @@ from allocopt.stress.reverse import (
     smallest_for_places,
     worst_places,
 )
+from allocopt.stress.simulate import Shock, simulate
+from allocopt.stress.tables import Decided, subject_of
 from allocopt.stress.treasury import retentions
 
 SEEDS = range(8)
@@ -143,3 +147,27 @@ def test_by_simulation_the_asked_probability_is_reached_and_just_below_it_is_not
     assert 0 < size < 0.1
     assert share >= 0.5
     assert low < 0.5 < high
+
+
+def test_on_england_bisection_over_simulated_spend_finds_the_same_shock():
+    # every practice at its target; draw 0 is the expected spend, simulated by the code that draws everything else
+    changes = {"stress.limit": "£1bn", "stress.group": "ccg_code", "stress.retention": "30%"}
+    facts = gather(load("england", set=changes))
+    assert facts.stress is not None
+    england = subject_of(Decided(facts, facts.situation.target), facts.stress).at_holder()
+    limit = Limit(1000.0, 0.7)
+
+    def breaches(size: float) -> bool:
+        made = simulate(england, draws=1, first=0, shock=Shock(1.0 + size), workers=1)["correlated"][england.holder]
+        return float(made.deficit[0] - limit.available * made.surplus[0]) > limit.money
+
+    low, high = 0.0, 1.0
+    while high - low > 1e-7:
+        middle = (low + high) / 2
+        low, high = (low, middle) if breaches(middle) else (middle, high)
+    over, spend = (
+        england.holders.sums(one[None])[0] for one in (england.expected - england.allocation, england.expected)
+    )
+    found = smallest(over, spend, limit, target="every place")
+    assert 0 < found.size == pytest.approx(high, abs=1e-6)
+    assert not breaches(0.99 * found.size)
