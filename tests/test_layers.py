@@ -125,7 +125,7 @@ folders
 assurance
 runs
 exchange.*
-report.console
+report.console report.headline
 report.risk_text
 report.grouping_text report.choice_text
 report.*

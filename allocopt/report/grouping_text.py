@@ -8,28 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from allocopt.report.console import table
+from allocopt.report.headline import GROUPING_WORDS
 from allocopt.report.risk_text import show_stress
 from allocopt.units import say_money
 
 if TYPE_CHECKING:
     from allocopt.runs import Run
-
-WORDS = {
-    "places": "places",
-    "consortia": "consortia",
-    "unpooled_deficit_gbp": "gross deficit before pooling",
-    "gross_deficit_gbp": "gross deficit after pooling",
-    "bound_gbp": "  proven: no grouping has less than",
-    "gross_surplus_gbp": "gross surplus after pooling",
-    "net_deficit_gbp": "net (deficit less surplus)",
-    "consortia_in_deficit": "consortia in deficit",
-    "population_least": "people in the smallest consortium",
-    "population_most": "people in the largest consortium",
-    "travel_km": "mean km to the hub, by people",
-    "places_moved": "places that leave their present group",
-    "places_crossing": "places outside their hub's area",
-    "exemptions": "exemptions",
-}
 
 
 def show_grouping(out: Console, found: Run) -> None:
@@ -41,7 +25,7 @@ def show_grouping(out: Console, found: Run) -> None:
         table(
             "Headline",
             ["", spend],
-            [(words, _value(name, said)) for name, words in WORDS.items() if name in said["headline"]],
+            [(words, _value(name, said)) for name, words in GROUPING_WORDS.items() if name in said["headline"]],
         )
     )
     headings = ["objective", "value", "proven bound", "gap", "at the plan", "proved by"]

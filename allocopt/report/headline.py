@@ -21,6 +21,22 @@ HEADLINE_WORDS = {
     "places_gaining": "places gaining",
     "places_losing": "places losing",
 }
+GROUPING_WORDS = {
+    "places": "places",
+    "consortia": "consortia",
+    "unpooled_deficit_gbp": "gross deficit before pooling",
+    "gross_deficit_gbp": "gross deficit after pooling",
+    "bound_gbp": "  proven: no grouping has less than",
+    "gross_surplus_gbp": "gross surplus after pooling",
+    "net_deficit_gbp": "net (deficit less surplus)",
+    "consortia_in_deficit": "consortia in deficit",
+    "population_least": "people in the smallest consortium",
+    "population_most": "people in the largest consortium",
+    "travel_km": "mean km to the hub, by people",
+    "places_moved": "places that leave their present group",
+    "places_crossing": "places outside their hub's area",
+    "exemptions": "exemptions",
+}
 DFT_WORDS = {"opening": "opening distance from target", "closing": "closing distance from target"}
 
 
@@ -31,13 +47,14 @@ def pounds(value: float) -> str:
 
 def headline_rows(headline: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The headline as words and figures; figures without a known name follow under their own."""
-    named = [(name, words) for name, words in HEADLINE_WORDS.items() if name in headline]
+    said = GROUPING_WORDS if "consortia" in headline else HEADLINE_WORDS
+    named = [(name, words) for name, words in said.items() if name in headline]
     rows = [(_over_years(name, words, headline), _figure(name, headline[name])) for name, words in named]
     for moment, words in DFT_WORDS.items():
         ends = [headline.get(f"{moment}_dft_{end}_pct") for end in ("least", "most")]
         if None not in ends:
             rows.append((words, " to ".join(f"{end:+.1f}%" for end in ends)))
-    known = {*HEADLINE_WORDS, "years", "baseline_gbp", "spend_gbp"}
+    known = {*said, "years", "baseline_gbp", "spend_gbp"}
     other = [name for name in headline if name not in known and "_dft_" not in name]
     return rows + [(_named(name), _figure(name, headline[name])) for name in other]
 
@@ -57,7 +74,7 @@ def _figure(name: str, value: Any) -> str:
         return str(value or "–")
     if name.endswith("_gbp"):
         return pounds(value)
-    if "people" in name:
+    if "people" in name or name.startswith("population_"):
         return f"{value:,.0f}"
     return f"{value:,.2f}%" if name.endswith("_pct") else f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
 
@@ -93,6 +110,8 @@ def objective_row(one: Mapping[str, Any]) -> tuple[str, ...]:
 
 def rule_row(one: Mapping[str, Any]) -> tuple[str, str, str]:
     """One rule: name and parameters, how often it binds, its price in words."""
-    said = ", ".join(f"{name} {value}" for name, value in one.get("parameters", {}).items() if value != "none")
+    said = ", ".join(
+        f"{name} {value}" for name, value in one.get("parameters", {}).items() if value not in ("none", "[]")
+    )
     binding = f"{one['binding']:,} of {one['rows']:,}" if "rows" in one else str(one.get("binding", "–"))
     return f"{one['name']} {said}".strip(), binding, str(one.get("price_words") or one.get("price") or "–")
