@@ -95,7 +95,7 @@ def test_shares_that_hold_leave_no_coalition_more_than_the_threshold():
 
 
 def test_charges_from_bound_b_leave_no_coalition_better_off_outside():
-    for seed in range(60):
+    for seed in range(200):
         instance, where = random_field(seed)
         of = field_of(instance, MODEL)
         core_of = core_payments(of)
@@ -175,6 +175,14 @@ def test_sharing_per_pound_ranks_coalitions_by_balance_over_budget():
     assert members_of(free_choice(of))[0] == (2,) or free_choice(of).order[0].ratio == pytest.approx(0.4)
     per_pound = field_of(plain([1, 2, 3], [10_000] * 3, least=20_000), MODEL, share="per_pound")
     assert free_choice(per_pound).order[0].ratio == pytest.approx(5 / 20)
+
+
+@pytest.mark.parametrize("batch", range(3))
+def test_free_choice_per_pound_is_that_of_enumeration(batch):
+    for seed in range(20 * batch, 20 * batch + 20):
+        instance, where = random_field(seed)
+        of = field_of(instance, MODEL, share="per_pound")
+        assert members_of(free_choice(of)) == [members for _, members in core(lawful(instance, where, of))], seed
 
 
 def scattered(seed: int, *, groups: int, of_each: int):

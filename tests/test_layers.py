@@ -67,8 +67,9 @@ grouping.search
 grouping.national
 grouping.solution
 choice.kernels choice.swaps choice.field
-choice.circles
+choice.circles choice.growth
 choice.search choice.shunning
+choice.connected
 choice.partition choice.programme choice.stability choice.admit
 choice.subsidy
 choice.keep

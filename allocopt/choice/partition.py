@@ -11,13 +11,20 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from allocopt.choice.field import Field, Flags, Ints
 from allocopt.choice.search import Best, best_around, bound
 
-Finder = Callable[[Flags], Best | None]
+
+class Finder(Protocol):
+    """Gives the best coalition among the places kept; `method` says how, in words."""
+
+    method: str
+
+    def __call__(self, keep: Flags) -> Best | None: ...
 
 
 @dataclass(frozen=True)
@@ -119,5 +126,5 @@ def free_choice(
         group[members], keep[members] = best.hub, False
         order.append(best)
         tell(f"coalition {len(order)}: {keep.sum():,} places left")
-    method = "ratio programme by Dinkelbach" if queue is None else "branch and bound by hub"
+    method = "branch and bound by hub" if find is None else find.method
     return Partition(group, tuple(order), max(0.0, gap), method)

@@ -31,6 +31,8 @@ BEATS = 1e-9
 class BestCoalition:
     """Calls find the best coalition among the places kept."""
 
+    method = "ratio programme by Dinkelbach"
+
     def __init__(self, of: Field, objective: Objective) -> None:
         self.of = of
         instance = replace(of.instance, declared=False)

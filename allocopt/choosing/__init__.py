@@ -16,10 +16,11 @@ import pandas as pd
 
 from allocopt.check.grouping import broken_rules
 from allocopt.choice.admit import admit_left_out
+from allocopt.choice.connected import Grown, is_large
 from allocopt.choice.field import Array, Field, Ints, Share, among, field_of, level_of
 from allocopt.choice.keep import CorePayments, Payments, broken_core, core_payments, least_payments
 from allocopt.choice.levers import Held, band_that_holds, duty_that_holds, share_that_holds
-from allocopt.choice.partition import Partition, free_choice
+from allocopt.choice.partition import Finder, Partition, free_choice
 from allocopt.choice.programme import BestCoalition, is_small
 from allocopt.choice.shunning import Grouped as Scored
 from allocopt.choice.shunning import Shunning, shunning
@@ -224,7 +225,7 @@ def tolerance_of(of: Field, said: Choice) -> float:
 def chosen(of: Field, said: Choice, admit: str, *, tell: Tell) -> tuple[Partition, Ints]:
     """The partition, and the groups after any duty to admit."""
     objective = of.model.objective(f"balance_{of.share}")
-    find = BestCoalition(of, objective) if is_small(of) else None
+    find: Finder | None = BestCoalition(of, objective) if is_small(of) else Grown(of) if is_large(of) else None
     found = free_choice(of, epsilon=tolerance_of(of, said), find=find, tell=tell)
     return found, found.group if admit == "none" else admit_left_out(of, found.group)
 
