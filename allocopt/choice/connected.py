@@ -24,6 +24,16 @@ def is_large(of: Field) -> bool:
     return of.graph is not None and not of.linear and not of.in_order and len(of.near) > LARGE
 
 
+def grown_around(of: Field, links: tuple[Ints, Ints], hub: int, keep: Flags) -> Best | None:
+    """The best coalition grown around a hub among the places kept; None where none was."""
+    able, at = np.zeros(len(of), dtype=np.int64), of.candidates(hub)
+    able[at[keep[at]]] = 1
+    ratio, member = grow(of.value, of.weight, of.people, hub, of.least(hub), of.most, *links, able)
+    if not np.isfinite(ratio):
+        return None
+    return Best(hub, float(ratio), tuple(np.flatnonzero(member).tolist()), np.inf)
+
+
 @dataclass
 class Grown:
     """Finds the best coalition among the places kept, as the other finders do; `upper` holds for every coalition."""
@@ -59,15 +69,11 @@ class Grown:
         """Grow around a hub that is still there."""
         if not keep[hub]:
             return
-        of = self.of
-        able = np.zeros(len(of), dtype=np.int64)
-        at = of.candidates(hub)
-        able[at[keep[at]]] = 1
         assert self.links is not None
-        ratio, member = grow(of.value, of.weight, of.people, hub, of.least(hub), of.most, *self.links, able)
-        if np.isfinite(ratio):
-            self.found[hub] = Best(hub, float(ratio), tuple(np.flatnonzero(member).tolist()), np.inf)
-            heapq.heappush(self.heap, (-float(ratio), hub))
+        best = grown_around(self.of, self.links, hub, keep)
+        if best is not None:
+            self.found[hub] = best
+            heapq.heappush(self.heap, (-best.ratio, hub))
 
     def _upper(self, keep: Flags) -> float:
         """No coalition of the places kept has a larger ratio: the largest of the hubs' bounds, brought up to date."""

@@ -18,6 +18,8 @@ NODES = 200_000
 """How many nodes a hub may take before its upper bound is left as it stands."""
 ROW_NODES = 2_000
 """The same where further rules hold: their relaxation is weaker and more nodes seldom help."""
+CONNECTED = 60
+"""Coalitions that must hang together are searched thoroughly among up to so many candidates."""
 _DOUBLINGS = 20
 """A price that still helps after so many doublings belongs to rows that cannot hold."""
 _SECTIONS = 18
@@ -38,6 +40,11 @@ class Local:
     most: float
     start: Ints
     near: Ints
+
+    @property
+    def patience(self) -> int:
+        """How many nodes the search may take."""
+        return ROW_NODES if len(self.rows) or (len(self.start) and len(self.at) > CONNECTED) else NODES
 
     @property
     def lightest(self) -> float:
@@ -119,7 +126,7 @@ def _improve(hub: int, here: Local, rate: float, quick: float, *, epsilon: float
         bounding, offset = priced(here, true)
         total, chosen, upper, took = kernels.branch(
             true, bounding, offset, here.people, here.rows, here.first, here.least, here.most,
-            slack, NODES if not len(here.rows) else ROW_NODES, here.start, here.near,
+            slack, here.patience, here.start, here.near,
         )  # fmt: skip
         nodes += int(took)
         if total <= 0:

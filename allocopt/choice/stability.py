@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from allocopt.choice import kernels
+from allocopt.choice.connected import grown_around, is_large
 from allocopt.choice.field import Array, Field, Flags
 from allocopt.choice.search import Best, best_around, bound
 
@@ -151,6 +152,26 @@ class _Search:
             top = found if found is not None and found.gain > bar else top
         return proven, top
 
+    def grown(self, keep: Flags, least: float, number: int) -> Stability:
+        """Where connected coalitions are grown: the best of each hub over the levels, without common members."""
+        links, found, epsilon = self.of.links(np.arange(len(self.of))), list[Blocking](), 0.0
+        for hub in self.of.hubs.tolist():
+            top: Blocking | None = None
+            for level, upper in sorted(self.levels(hub, keep, least), key=lambda one: -one[1]):
+                epsilon = max(epsilon, upper)
+                if upper <= (least if top is None else top.gain) + self.tolerance:
+                    break
+                best = grown_around(self.of, links, hub, keep & (self.level <= level))
+                one = None if best is None else self._blocking(best)
+                top = one if one is not None and one.gain > (least if top is None else top.gain) else top
+            found += [top] if top is not None else []
+        chosen = list[Blocking]()
+        for one in sorted(found, key=lambda one: (-one.gain, one.hub)):
+            if len(chosen) < number and keep[list(one.members)].all():
+                chosen.append(one)
+                keep[list(one.members)] = False
+        return Stability(tuple(chosen), epsilon, _limit(least, self.tolerance))
+
     def _blocking(self, best: Best) -> Blocking:
         level = float(self.level[list(best.members)].max())
         gain = self.terms.pays(best.ratio) - self.terms.pays(level)
@@ -174,6 +195,8 @@ def stability(
     inside = np.where(np.isfinite(level), level, OUTSIDE)
     search = _Search(of, inside, terms or Terms(), tolerance)
     keep = np.ones(len(of), dtype=bool)
+    if is_large(of):
+        return search.grown(keep, least, number)
     search.fill(keep)
     found = list[Blocking]()
     epsilon = -np.inf
@@ -185,5 +208,9 @@ def stability(
             break
         found.append(top)
         keep[list(top.members)] = False
-    limit = least + tolerance * (1 + 1e-6) + 1e-9
-    return Stability(tuple(found), max(0.0, epsilon), limit)
+    return Stability(tuple(found), max(0.0, epsilon), _limit(least, tolerance))
+
+
+def _limit(least: float, tolerance: float) -> float:
+    """Up to this a gain counts as none, floating point included."""
+    return least + tolerance * (1 + 1e-6) + 1e-9

@@ -11,14 +11,17 @@ Imports `partition`, `stability` and `field`.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from allocopt.choice.circles import circle_bound
+from allocopt.choice.connected import Grown, is_large
 from allocopt.choice.field import Array, Field, Flags, Ints
 from allocopt.choice.kernels import ratio_bound
 from allocopt.choice.partition import Queue
+from allocopt.choice.search import Best
 from allocopt.choice.stability import Terms
 
 WIDTHS = (0.5, 0.55, 0.65, 0.8, 1.0)
@@ -34,9 +37,9 @@ def payments_that_hold(of: Field, have: Array, terms: Terms, least: float, *, ep
     then there exceeded, and with its payment it has that level less `least`.
     """
     pay, keep = np.zeros(len(of)), np.ones(len(of), dtype=bool)
-    queue = Queue(of, keep, epsilon=epsilon)
+    find = _finder(of, keep, epsilon)
     while True:
-        best, reached = queue.best(keep)
+        best, reached = find()
         if best is None:
             return pay
         short = terms.pays(reached) - least - have
@@ -51,6 +54,20 @@ def payments_that_hold(of: Field, have: Array, terms: Terms, least: float, *, ep
             continue
         chosen = _to_pay(of, payable, short, best.ratio)
         pay[chosen], keep[chosen] = short[chosen], False
+
+
+def _finder(of: Field, keep: Flags, epsilon: float) -> Callable[[], tuple[Best | None, float]]:
+    """Gives the best coalition of those kept, and what none exceeds; where coalitions are grown, what was found."""
+    if not is_large(of):
+        queue = Queue(of, keep, epsilon=epsilon)
+        return lambda: queue.best(keep)
+    grown = Grown(of)
+
+    def found() -> tuple[Best | None, float]:
+        best = grown(keep)
+        return best, -np.inf if best is None else best.ratio
+
+    return found
 
 
 def _to_pay(of: Field, members: Ints, short: Array, ratio: float) -> int:
