@@ -34,6 +34,9 @@ _RELATIONS = frozenset({EqualityExpression, InequalityExpression})
 
 Array = npt.NDArray[np.float64]
 
+INDEX = ("places", "year", "path")
+"""What rules about allocations are asked for: a joint model has others, which are not built here."""
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -356,7 +359,8 @@ def build(
 
     Raises Infeasible when a rule contradicts the numbers by itself.
     """
-    on = {rule.name: rule for rule in (*model.always, *model.rules) if rule in model.always or rule.name in rules}
+    own = [rule for rule in (*model.always, *model.rules) if rule.index in INDEX]
+    on = {rule.name: rule for rule in own if rule in model.always or rule.name in rules}
     settings = {name: rules.get(name, RuleSetting()) for name in on}
     chosen = tuple((model.objective(setting.name), setting) for setting in objectives)
     with paused_collector():

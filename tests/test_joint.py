@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from situations import on
 import allocopt
 from allocopt.check.folder import verify
 from allocopt.errors import Infeasible, ScenarioFault
+from allocopt.explain import explain
 from allocopt.grouping.exact import Slack
 from allocopt.grouping.instance import Instance, on_sphere, possible_pairs
 from allocopt.grouping.joint import build_joint, pieces_of, pots_of
@@ -291,3 +295,22 @@ def test_two_consortia_worked_by_hand():
         replace(instance, settings={"locked": {"places": {"B": "A", "C": "D"}}}), situation, rules, ("gross_deficit",)
     )
     assert apart.value == pytest.approx([6.0])
+
+
+def test_a_place_of_a_joint_run_is_explained(scenario, tmp_path):
+    run = allocopt.run(scenario, out=tmp_path / "runs")
+    (year,) = explain(run.folder, "A").years
+    given = run.allocations.set_index("place").loc["A", "allocation_gbp"]
+    assert year.change.to_gbp == given == year.change.from_gbp + sum(amount for _, amount in year.change.parts)
+    assert {one.rule for one in year.limits} == {"growth_floor", "growth_ceiling"}
+
+
+def test_the_same_joint_run_gives_the_same_bytes_under_another_hash_seed(scenario, tmp_path):
+    said = []
+    for seed in ("1", "2"):
+        out = tmp_path / seed
+        command = [sys.executable, "-m", "allocopt", "run", str(scenario), "--quiet", "--no-report", "--out", str(out)]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True)
+        (folder,) = out.iterdir()
+        said.append({path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timing.json"})
+    assert said[0] == said[1]
