@@ -227,6 +227,17 @@ def test_a_joint_run_writes_both_tables_and_the_two_steps_beside_them_and_verifi
     assert verdict.passed, [one for one in verdict.checks if not one.passed]
 
 
+def test_comparisons_beside_a_joint_plan_hold_its_allocation(scenario, tmp_path):
+    said = "{compare: [within_areas, across_areas], frontier: [1%], alternatives: {number: 1, within: 50%, differ: 1}}"
+    run = allocopt.run(scenario, out=tmp_path / "runs", set={"grouping": said})
+    rows = run.tables["comparison"].set_index("plan")
+    assert {"optimal within areas", "optimal across areas", "one after the other"} <= set(rows.index)
+    assert rows.loc["optimal across areas", "gross_deficit_gbp"] <= rows.loc["plan", "gross_deficit_gbp"] + 2000
+    assert len(run.tables["travel_frontier"]) == 1
+    assert any("hold the joint plan's allocation" in note for note in run.record["warnings"])
+    assert verify(run.folder).passed
+
+
 def test_a_kept_price_or_a_pound_that_was_changed_is_found(scenario, tmp_path):
     run = allocopt.run(scenario, out=tmp_path / "runs")
     said = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))

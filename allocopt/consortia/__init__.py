@@ -135,8 +135,9 @@ def _task(scenario: Scenario, model: Model, instance: Instance, said: Grouping, 
 
 
 def task_of(found: Consortia, instance: Instance, said: Grouping) -> Task:
-    """The task of a finished grouping once more, for a comparison."""
-    return _task(found.facts.loaded.scenario, found.model, instance, said, lambda _step: None)
+    """The task of a finished grouping once more, for a comparison; beside a joint plan its allocation is held."""
+    model = load_model("consortia") if found.model.kind == "joint" else found.model
+    return _task(found.facts.loaded.scenario, model, instance, said, lambda _step: None)
 
 
 def models_before(facts: Facts) -> Facts:

@@ -128,9 +128,9 @@ def plans_of(found: Consortia, *, tell: Callable[[str], None] = lambda step: Non
     asked, instance = said.alternatives, found.solution.instance
     best = float(np.maximum(0.0, overspends(instance, found.solution.hub)).sum())
     wish = Wish(best * (1 + asked.within), asked.differ)
-    objectives = task_of(found, instance, said).objectives
+    task = task_of(found, instance, said)
     made = alternatives(
-        found.model, instance, objectives, found.solution.hub, number=asked.number, wish=wish, tell=tell
+        task.model, instance, task.objectives, found.solution.hub, number=asked.number, wish=wish, tell=tell
     )
     legal = [made[0], *(hub for hub in made[1:] if not broken_rules(grouped_of(found.facts, instance, hub)))]
     return [

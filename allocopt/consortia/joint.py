@@ -36,6 +36,7 @@ NOTE = (
     "bounds A and B of a grouping need fixed budgets and do not apply to a joint programme: its bounds are N (spend "
     "beyond the pot), C (linear relaxation) and the solver's own"
 )
+HELD = "optimal groupings, frontiers and alternatives beside it hold the joint plan's allocation"
 
 
 def make_joint(facts: Facts, *, tell: Tell = lambda step: None) -> Consortia:  # noqa: ARG005 - the default ignores it
@@ -163,7 +164,7 @@ def _finished(
 
 def _notes(answer: Answer, steps: Consortia | None) -> tuple[str, ...]:
     kept = answer.pieces - answer.searched
-    said = [NOTE]
+    said = [NOTE, HELD]
     if kept:
         said.append(
             f"{kept} of {answer.pieces} pieces are too large for branch and bound: they keep the two-step grouping, "
