@@ -236,7 +236,7 @@ def comparison_row(found: Consortia, plan: str, hub: Ints, *, bound: float | Non
         "plan": plan,
         "gross_deficit_gbp": gross,
         "bound_gbp": np.nan if bound is None else round(bound * 1e6),
-        "gap_pct": np.nan if bound is None or not gross else round(100 * (1 - bound * 1e6 / gross), 6),
+        "gap_pct": np.nan if bound is None or not gross else round(max(0.0, 100 * (1 - bound * 1e6 / gross)), 6),
         "gross_surplus_gbp": round(float(np.maximum(0, balance).sum())),
         "consortia": len(hubs),
         "least_people": float(people.min()),
