@@ -203,3 +203,22 @@ def test_bound_c_says_what_windows_cost_and_is_proved_again(scenario, tmp_path):
         assert len(kept["C.rows"]) == bounds["C"]["prices"]
     verdict = verify(run.folder)
     assert verdict.passed, [one for one in verdict.checks if not one.passed]
+
+
+def test_an_allocation_that_is_made_first_is_pooled_and_checked_with_its_rules(scenario, tmp_path):
+    """A whole allocation under pace-of-change rules, then its consortia: both are verified from the folder."""
+    steps = {
+        "model": "[pace_of_change, consortia]",
+        "rules.growth_floor": "{rate: 0%}",
+        "pot": "£510m",
+        "grouping.budget": "allocation",
+    }
+    run = allocopt.run(scenario, out=tmp_path / "runs", set=steps)
+    assert run.tables["consortia"]["budget_gbp"].sum() == run.allocations["allocation_gbp"].sum() == 510_000_000
+    verdict = verify(run.folder)
+    assert verdict.passed, [one for one in verdict.checks if not one.passed]
+    assert "rule growth_floor" in {one.name for one in verdict.checks}
+    table = pd.read_csv(run.folder / "allocations.csv")
+    table.loc[[0, 1], "allocation_gbp"] += [-20_000_000, 20_000_000]
+    table.to_csv(run.folder / "allocations.csv", index=False)
+    assert {"sealed files", "rule growth_floor"} <= {one.name for one in verify(run.folder).checks if not one.passed}
