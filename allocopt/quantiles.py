@@ -8,6 +8,7 @@ Imports `tables` and `errors`.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from allocopt.errors import Problem, TableFault
@@ -31,19 +32,28 @@ def weighted_groups(values: pd.Series, weights: pd.Series, count: int) -> pd.Ser
     if count < 1:
         raise ValueError(f"the number of groups must be 1 or more: {count}")
     _same_places(values, weights)
-    groups = pd.Series(np.nan, index=values.index, name=values.name)
-    known = values.dropna().sort_index().sort_values(kind="stable")
-    if known.empty:
-        return groups
-    weight = weights.loc[known.index].to_numpy(dtype=np.float64)
-    _weights_usable(known.index, weight)
-    midpoint = weight.cumsum() - weight / 2
-    place_in_line = np.floor(np.round(count * midpoint / weight.sum(), _DIGITS))
-    groups.loc[known.index] = np.minimum(place_in_line + 1, count)
-    return groups
+    groups = np.full(len(values), np.nan)
+    known = _in_line(values)
+    if len(known):
+        weight = weights.reindex(values.index).to_numpy(dtype=np.float64)[known]
+        _weights_usable(values.index[known], weight)
+        midpoint = weight.cumsum() - weight / 2
+        place_in_line = np.floor(np.round(count * midpoint / weight.sum(), _DIGITS))
+        groups[known] = np.minimum(place_in_line + 1, count)
+    return pd.Series(groups, index=values.index, name=values.name)
+
+
+def _in_line(values: pd.Series) -> npt.NDArray[np.intp]:
+    """Positions of the places whose value is known, by ascending value and then by code."""
+    by_code = np.arange(len(values)) if values.index.is_monotonic_increasing else values.index.argsort()
+    ordered = values.to_numpy()[by_code]
+    known = by_code[~pd.isna(ordered)]
+    return known[np.argsort(values.to_numpy()[known], kind="stable")]
 
 
 def _same_places(values: pd.Series, weights: pd.Series) -> None:
+    if values.index.is_unique and values.index.equals(weights.index):
+        return
     twice = values.index[values.index.duplicated()].union(weights.index[weights.index.duplicated()])
     if len(twice):
         raise _fault(f"place codes that stand more than once: {some(list(twice))}", "give every place one row")

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -29,7 +30,8 @@ _SPARE_BITS = 12
 
 def keys(codes: Iterable[object]) -> Keys:
     """One 64-bit key for each code (read as text); the same code has the same key everywhere."""
-    return _keys(tuple(str(code) for code in codes)).copy()
+    listed = codes.tolist() if isinstance(codes, pd.Index) else codes
+    return _keys(tuple(map(str, listed))).copy()
 
 
 @lru_cache(maxsize=8)

@@ -17,7 +17,7 @@ from allocopt.problem import Array
 
 LOOKS = 60
 """Points along one way: every third halves what is left, so the last bit is reached."""
-FALLEN = 0.25
+FALLEN = 0.75
 """Of the slope along the way: where it has fallen to this, another way is better."""
 ROUNDED = 1e-11
 """Of the value: a loss of no more than what rounding leaves is none."""

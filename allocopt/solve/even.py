@@ -85,6 +85,7 @@ class _Kinks:
         self.present = self._spread(np.ones(len(where)), where) > 0
         own = sp.coo_array(rows[:, kinks.column] @ sp.diags_array(kinks.sign))
         self.on = sp.csr_array((own.data, (own.row, where[own.col])), shape=(rows.shape[0], self.size.size))
+        self.by_rank = [self.on[:, rank * places : (rank + 1) * places] for rank in range(self.shape[0])]
         self.fixed = rows[:, kinks.column] @ (kinks.sign * kinks.least)
 
     def _spread(self, values: npt.NDArray[np.generic], where: npt.NDArray[np.int64]) -> Array:
@@ -158,9 +159,9 @@ class _Prices:
         """Minus the second derivative (rows x rows): how the rows answer where places can move."""
         moves = self.kinks.moves(look.amounts)
         answer = self.on_amount.toarray()
-        for rank in range(len(moves)):
-            places = slice(rank * len(look.amounts), (rank + 1) * len(look.amounts))
-            answer += (self.kinks.on[:, places] @ sp.diags_array(moves[rank])).toarray()
+        for on, move in zip(self.kinks.by_rank, moves, strict=True):
+            moved = (on.data * move[on.indices], on.indices, on.indptr)
+            answer += sp.csr_array(moved, shape=on.shape).toarray()
         return _gram(answer * np.sqrt(np.where(self._stuck(look), 0.0, self.give)))
 
     def _stuck(self, look: _Look) -> npt.NDArray[np.bool_]:

@@ -222,6 +222,7 @@ class Template:
         shape = (answer.rows.names, answer.rows.columns, answer.rows.sizes, answer.bounds.names)
         held = self._places.get(at)
         if held is not None and _same_shape(held[0], shape):
+            self._places[at] = (shape, held[1])  # the same names again are told at once
             return held[1]  # type: ignore[no-any-return]
         found = self._looked_up(answer)
         self._places[at] = (shape, found)

@@ -282,7 +282,8 @@ class Together:
         return self._views
 
     def _bounds_of(self) -> Bounds:
-        names = tuple(name for group, _ in self._bounds for name in group)
+        alone = len(self._bounds) == 1
+        names = self._bounds[0][0] if alone else tuple(name for group, _ in self._bounds for name in group)
         upper = [np.broadcast_to(most, len(group)) for group, most in self._bounds]
         return Bounds(names, np.zeros(len(names)), np.concatenate([np.zeros(0), *upper]))
 

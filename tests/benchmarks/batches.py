@@ -1,15 +1,18 @@
-"""National single-year what-ifs: seconds a case in a batch, against one process a case.
+"""National single-year what-ifs: cases a second of a batch, against one process a case, and the memory that it takes.
 
-Run: python tests/benchmarks/batches.py [CASES]
+Run: python tests/benchmarks/batches.py [CASES]        (1,000 unless said: some four minutes on two quiet cores)
 
-Prints wall seconds for one and two workers and for one `allocopt run` a case (five of them), the ratios, and whether
-the results of one and two workers are the same bytes.
+A case is England's 7,325 practices with another pot, growth floor and growth ceiling. Prints wall and processor
+seconds a case for one and two workers, for one `allocopt run` a case (five of them), the ratios, the peak memory of a
+tenth of the cases and of all of them, and whether one and two workers give the same bytes.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 SWEEP = """extends: england
@@ -19,33 +22,78 @@ sweep:
   draws: {cases}
   seed: 7
   over:
-    rules.growth_floor.rate: {{from: 1%, to: 3.5%}}
+    pot.value: {{from: £78bn, to: £79bn}}
+    rules.growth_floor.rate: {{from: 1%, to: 3%}}
     rules.growth_ceiling.rate: {{from: 8%, to: 10%}}
   keep: [gross_deficit_gbp, shortfall_below_target_gbp, movement_gbp]
 """
+ALONE = 5
 
 
-def seconds(*words: str) -> float:
-    """Wall seconds of one process."""
+@dataclass(frozen=True)
+class Took:
+    """Wall and processor seconds of a command, all its processes together, and the largest one's peak memory."""
+
+    wall: float
+    processor: float
+    megabytes: float
+
+
+def took(*words: str) -> Took:
+    """Run the command line and measure it."""
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "allocopt.cli", *words, "--quiet"], check=False, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    process = subprocess.Popen([sys.executable, "-m", "allocopt.cli", *words, "--quiet"], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit(f"allocopt {' '.join(words)} failed")
+    return Took(time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def batch(home: Path, cases: int, workers: int) -> tuple[Took, bytes]:
+    """What a batch of so many cases took, and its results."""
+    file, out = home / f"sweep{cases}.yaml", home / f"{cases} cases, {workers} workers"
+    file.write_text(SWEEP.format(cases=cases), encoding="utf-8")
+    measured = took("batch", str(file), "--workers", str(workers), "--out", str(out))
+    return measured, next(out.glob("*/results.csv")).read_bytes()
+
+
+def machine() -> float:
+    """What a second core of this machine is worth: two processes that only count, against one after the other."""
+    words = [sys.executable, "-c", "sum(range(150_000_000))"]
+    start = time.perf_counter()
+    for _ in range(2):
+        subprocess.run(words, check=True)
+    middle = time.perf_counter()
+    for process in [subprocess.Popen(words) for _ in range(2)]:
+        process.wait()
+    return (middle - start) / (time.perf_counter() - middle)
+
+
+def say(what: str, cases: int, one: Took) -> None:
+    """One line of the table."""
+    each, used = one.wall / cases, one.processor / cases
+    print(f"{what:34}{one.wall:8.1f} s{each:9.4f} s a case{used:9.4f} s of processor a case{one.megabytes:7.0f} MB")
 
 
 def main() -> None:
     """Print the table."""
     cases = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    with tempfile.TemporaryDirectory() as home:
-        file = Path(home) / "sweep.yaml"
-        file.write_text(SWEEP.format(cases=cases), encoding="utf-8")
-        took = {n: seconds("batch", str(file), "--workers", str(n), "--out", f"{home}/{n}") for n in (1, 2)}
-        alone = sum(seconds("run", "england", "--no-report", "--out", f"{home}/runs") for _ in range(5)) / 5
-        tables = [next(Path(f"{home}/{n}").glob("*/results.csv")).read_bytes() for n in (1, 2)]
-    for workers, one in took.items():
-        print(f"{cases:,} cases, {workers} worker(s)  {one:8.1f} s  {one / cases:6.3f} s a case")
-    ratio = alone * cases / took[2]
-    print(f"one process a case             {alone:8.3f} s a case, {ratio:.1f} times as long as two workers")
-    print(f"two workers against one        {took[1] / took[2]:8.2f} times; same bytes: {tables[0] == tables[1]}")
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        few, _ = batch(home, cases // 10, 2)
+        two, of_two = batch(home, cases, 2)
+        one, of_one = batch(home, cases, 1)
+        runs = [took("run", "england", "--no-report", "--out", f"{home}/runs") for _ in range(ALONE)]
+    alone = Took(sum(run.wall for run in runs), sum(run.processor for run in runs), max(run.megabytes for run in runs))
+    say(f"{cases // 10:,} cases, 2 workers", cases // 10, few)
+    say(f"{cases:,} cases, 2 workers", cases, two)
+    say(f"{cases:,} cases, 1 worker", cases, one)
+    say("one process a case", ALONE, alone)
+    each = alone.wall / ALONE / (two.wall / cases)
+    print(f"a case in a batch of two workers is {each:.1f} times as quick as a process of its own")
+    print(f"two workers are {one.wall / two.wall:.2f} times as quick as one; same bytes: {of_one == of_two}")
+    print(f"two processes that only count are {machine():.2f} times as quick together as in turn on this machine")
+    print(f"{cases:,} cases take {two.megabytes / few.megabytes:.2f} times the memory of {cases // 10:,}")
 
 
 if __name__ == "__main__":

@@ -57,9 +57,9 @@ def test_elimination_solves_what_a_library_solves():
 
 
 def test_a_jump_of_the_slope_is_found():
-    # value 5 t to t = 1e-6, then down at a slope of -3: the best share is 1e-6
+    # value 5 t to t = 1e-6, then down at a slope of -50: the best share is 1e-6
     def rise(share: float) -> tuple[float, float]:
-        return (5 * share, 5.0) if share <= 1e-6 else (5e-6 - 3 * (share - 1e-6), -3.0)
+        return (5 * share, 5.0) if share <= 1e-6 else (5e-6 - 50 * (share - 1e-6), -50.0)
 
     found = how_far(rise, start=(0.0, 5.0), longest=np.inf)
     assert found == pytest.approx(1e-6, abs=1e-10)
