@@ -11,7 +11,7 @@ import pandas as pd
 from allocopt.choice.keep import Payments
 from allocopt.choosing import Chosen, Judged, Regulated, make_choice, tolerance_of
 from allocopt.choosing.tables import choice_tables, paid_pounds
-from allocopt.choosing.words import drivers, shunned, words_of
+from allocopt.choosing.words import drivers, gain_words, shunned, words_of
 from allocopt.grouping.bounds import Bound
 from allocopt.plan import Facts
 from allocopt.record import inputs_hash, record, versions, warnings_of
@@ -88,6 +88,7 @@ def _objective(found: Chosen) -> dict[str, Any]:
         "method": "best coalition first",
         "largest_gain_not_ruled_out": epsilon,
         "tolerance": tolerance_of(found.of, found.said),
+        "words": f"no coalition gains more than {gain_words(found, epsilon)} by another choice",
     }
 
 

@@ -66,10 +66,9 @@ def _bottom(out: Console, one: Any) -> None:
 
 def _status(said: Any) -> str:
     one = said["objectives"][0]
-    proof = f"no coalition gains more than {one['largest_gain_not_ruled_out']:,.4g} {one['unit']} by another choice"
     if said["status"] == "optimal":
-        return f"[green]proven[/green]: {proof}"
-    return f"[red]not proven[/red] within the tolerance asked: {proof}"
+        return f"[green]proven[/green]: {one['words']}"
+    return f"[red]not proven[/red] within the tolerance asked: {one['words']}"
 
 
 def _rows(frame: Any, columns: dict[str, str]) -> list[list[str]]:

@@ -64,12 +64,8 @@ def partners_sections(found: Material) -> list[Section]:
 
 def _who_section(found: Material) -> Section:
     said = found.record
-    first = said["objectives"][0]
-    proof = (
-        f"Proof: no group of practices that could form would gain more than {first['largest_gain_not_ruled_out']:,.4g} "
-        f"{first['unit']} for each of its members by another choice"
-    )
-    words = (INTRODUCTION, f"{proof}.")
+    proof = "The proof" if said["status"] == "optimal" else "What is proven"
+    words = (INTRODUCTION, f"{proof}: {said['objectives'][0]['words']}.")
     items = [_judged_words(one) for one in said["judged"]]
     drivers = [grid for one in said["judged"] for grid in _driver_grids(found, one)]
     return Section(
