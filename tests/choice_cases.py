@@ -103,21 +103,28 @@ def largest_gain(coalitions: Coalitions, level: np.ndarray) -> float:
 
 
 def least_total(coalitions: Coalitions, level: np.ndarray, weight: np.ndarray, least: float) -> float:
-    """The least payments, by trying each member of each coalition that still gains, in every order."""
-    best = [float("inf")]
+    """The least payments, by trying each member of the coalition that gains most as the one who is paid to stay."""
+    ratio = np.array([one for one, _ in coalitions])
+    inside = np.zeros((len(coalitions), len(level)), dtype=bool)
+    for number, (_, members) in enumerate(coalitions):
+        inside[number, list(members)] = True
+    best, seen = [float("inf")], set()
 
     def pay(paid: np.ndarray, total: float) -> None:
-        if total >= best[0]:
+        state = tuple(np.round(paid, 6))
+        if total >= best[0] or state in seen:
             return
-        for ratio, members in sorted(coalitions, reverse=True):
-            short = ratio - level[list(members)] - paid[list(members)] - least
-            if (short > 1e-5).all():
-                for p, need in zip(members, short.tolist(), strict=True):
-                    more = paid.copy()
-                    more[p] += need
-                    pay(more, total + need * float(weight[p]))
-                return
-        best[0] = total
+        seen.add(state)
+        short = ratio - least - np.where(inside, level + paid, -np.inf).max(axis=1, initial=-np.inf)
+        if (short <= 1e-5).all():
+            best[0] = total
+            return
+        worst = int(np.argmax(short))
+        for p in np.flatnonzero(inside[worst]).tolist():
+            need = ratio[worst] - least - level[p] - paid[p]
+            more = paid.copy()
+            more[p] += need
+            pay(more, total + need * float(weight[p]))
 
     pay(np.zeros(len(level)), 0.0)
     return best[0]

@@ -59,7 +59,6 @@ def test_the_programme_finds_the_same_partition_as_enumeration(batch):
 
 @pytest.mark.parametrize("batch", range(10))
 def test_least_payments_are_those_of_enumeration_and_hold(batch):
-    tried = 0
     for seed in range(20 * batch, 20 * batch + 20):
         instance, where = random_field(seed)
         of = field_of(instance, MODEL)
@@ -68,10 +67,7 @@ def test_least_payments_are_those_of_enumeration_and_hold(batch):
         found = least_payments(of, level, terms=Terms(), least=5.0)
         assert largest_gain(coalitions, level + found.pay) <= 5.0 + 1e-4
         assert found.bound == pytest.approx(found.total, rel=1e-6, abs=1.0)
-        if len(coalitions) <= 60:
-            tried += 1
-            assert found.total == pytest.approx(least_total(coalitions, level, of.weight, 5.0), rel=1e-6, abs=1.0), seed
-    assert tried
+        assert found.total == pytest.approx(least_total(coalitions, level, of.weight, 5.0), rel=1e-6, abs=1.0), seed
 
 
 def test_shares_that_hold_leave_no_coalition_more_than_the_threshold():

@@ -34,9 +34,8 @@ def test_payments_found_from_the_top_hold_and_the_circles_bound_every_payment(ba
         bound = sum(one.value for one in circles(of, level, Terms(), 5.0))
         assert bound == 0 or can_be_bounded(of)
         assert bound <= pay @ of.weight + 1e-6, seed
-        if len(coalitions) <= 60:
-            tried += 1
-            assert bound <= least_total(coalitions, level, of.weight, 5.0) + 1e-3, seed
+        assert bound <= least_total(coalitions, level, of.weight, 5.0) + 1e-3, seed
+        tried += bound > 0
     assert tried
 
 
