@@ -129,7 +129,7 @@ def _area(spend: Spend, inputs: Inputs, problems: list[Problem]) -> pd.Series | 
         message = f"no area is known in column '{name}' for {named}: nothing says whose shock they share"
         problems.append(Problem(message, cure=f"fill it in, or {cure}", key="inputs.spend.area"))
         return None
-    return area.map(str)
+    return area.astype("str")
 
 
 def _population(inputs: Inputs, problems: list[Problem]) -> pd.Series | None:
