@@ -62,7 +62,9 @@ grouping.instance
 grouping.bounds grouping.neighbours grouping.programme grouping.measure
 grouping.exact grouping.exempt grouping.relaxed grouping.joint
 grouping.jointly grouping.alternatives
+grouping.moves grouping.crew
 grouping.anneal grouping.travel
+grouping.regions grouping.lift
 grouping.search
 grouping.national
 grouping.solution

@@ -184,7 +184,7 @@ def _net(of: Grouped, pots: Mapping[str, float]) -> float:
 
 def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: dict[str, Any]) -> Iterator[Check]:
     """Bounds A, B and N recomputed; a bound of the solver alone is told, not re-proved."""
-    for one in (found for found in record["bounds"] if found["name"] != "C"):
+    for one in (found for found in record["bounds"] if found["name"] not in ("C", "L")):
         if one["name"] == "N":
             value = _net(of, one["pots"])
         elif one["name"] == "A":

@@ -1,8 +1,9 @@
 """A grouping too large for one integer programme: searched as a whole, certified by the bounds that need no solver.
 
 The search is bounded by steps that follow from the time limit the scenario states, so that the same scenario gives the
-same plan; the clock only ends it early on a slow machine, and then a note says so. Imports `search`, `exempt`,
-`bounds`, `travel`, `instance` and `neighbours`.
+same plan; the clock only ends it early on a slow machine, and then a note says so. Chains of annealing and regions
+are done side by side, and the plan does not depend on the number of processes. Imports `search`, `regions`, `lift`,
+`crew`, `exempt`, `bounds`, `travel`, `instance` and `neighbours`.
 """
 
 from __future__ import annotations
@@ -13,18 +14,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from allocopt.errors import Infeasible, Stopped
+from allocopt.grouping.anneal import Aim, Land, anneal
 from allocopt.grouping.bounds import Bound, area_bound, reach_bound
+from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import Exemption, left_out, trouble, with_exemptions
 from allocopt.grouping.instance import Instance, Ints, Pairs, possible_pairs
+from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.neighbours import Graph
+from allocopt.grouping.regions import ROUND, Rounds, improve
 from allocopt.grouping.search import Search
 from allocopt.grouping.travel import travel_bound
 from allocopt.model import Model
+from allocopt.solve.integer import Effort
 
 KNOWN = frozenset({"reach", "stay_in_area", "population_window", "balance_band", "contiguity", "locked"})
 """Rules that the search keeps; with any other rule on, the part is an integer programme."""
 STEPS_A_SECOND = 1_500_000
 """Annealing steps that a second of the time limit stands for (two to ten million are done)."""
+CHAINS = ((1, 0.10), (2, 0.12), (3, 0.10), (4, 0.14))
+"""Annealings of a search with free hubs: number, and GBP m for a thousand missing people at the start, times heat. The
+number of consortia matters most and comes of chance, so that the best of several is far better than one long one."""
+CHAIN_STEPS = 14_000
+"""Steps of a chain for each place, at most."""
+HOT, COLD, PEOPLE_LAST = 0.3, 0.01, 0.3
+REGION_SECONDS = 1.2
+"""Seconds of the time limit that a region solved as an integer programme stands for."""
+LIFT_NODES = 4_000
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,7 @@ class Wanted:
     seed: int
     consortia: int | None
     exempt: bool
+    workers: int
     out_of_time: Callable[[], bool]
     tell: Callable[[str], None]
 
@@ -78,9 +94,12 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
         target=best.value / (1 - min(0.999, wanted.gap)) if wanted.gap < 1 else 0.0,
         out_of_time=wanted.out_of_time,
     )
-    hub, notes = _searched(search, wanted, given)
-    deficit = search.deficit(hub)
-    cap = wanted.slack(deficit)
+    with Crew(wanted.workers) as crew:
+        hub, notes = _searched(model, search, wanted, given, crew)
+        deficit = search.deficit(hub)
+        cap = wanted.slack(deficit)
+        instance, more = _legal(search, instance, hub)
+        bounds = _lifted(model, instance, pairs, bounds, hub, wanted, crew)
     least = 0.0
     if wanted.travel:
         wanted.tell("travel")
@@ -88,6 +107,19 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
         least = travel_bound(instance, pairs, cap)
     instance, more = _legal(search, instance, hub)
     return Found(instance, hub, bounds, (*exemptions, *more), deficit, cap, least, (*notes, *_unproven(more)))
+
+
+def _lifted(
+    model: Model, instance: Instance, pairs: Pairs, bounds: tuple[Bound, ...], hub: Ints, wanted: Wanted, crew: Crew
+) -> tuple[Bound, ...]:
+    """The bounds with L, where hubs are free and B leaves a gap."""
+    if instance.declared or instance.on("stay_in_area"):
+        return bounds
+    wanted.tell("lifting the bound")
+    cut = next(one for one in bounds if one.side is not None)
+    effort = Effort(gap_absolute=0.01, nodes=LIFT_NODES, seconds=wanted.seconds / 6)
+    found = lifted_bound(model.name, instance, pairs, cut, hub, effort=effort, crew=crew)
+    return (*bounds, *([found] if found else []))
 
 
 def legal_pairs(instance: Instance, pairs: Pairs) -> Pairs:
@@ -122,10 +154,21 @@ def _steps(wanted: Wanted) -> int:
     return int(STEPS_A_SECOND * wanted.seconds)
 
 
-def _searched(search: Search, wanted: Wanted, given: Ints) -> tuple[Ints, list[str]]:
-    """Start, settle, cool in ever longer runs, rebuild where the gap is."""
+def _searched(model: Model, search: Search, wanted: Wanted, given: Ints, crew: Crew) -> tuple[Ints, list[str]]:
+    """Start, settle, anneal, then rebuild where the gap is: by annealing, with free hubs by integer programmes."""
     wanted.tell("searching")
     hub = search.settle(search.start(wanted.consortia, given))
+    if search.instance.declared or search.instance.on("stay_in_area"):
+        hub = _cooled(search, wanted, hub)
+    else:
+        hub = _chained(search, wanted, hub, crew)
+        hub = _by_regions(model, search, wanted, search.dissolve(hub), crew)
+    late = search.out_of_time() and not search.done(hub)
+    return hub, ["the time limit ended the search early: another machine may find another plan"] if late else []
+
+
+def _cooled(search: Search, wanted: Wanted, hub: Ints) -> Ints:
+    """Annealing in ever longer runs, then neighbourhoods annealed."""
     steps, left = 600 * len(search.instance), _steps(wanted)
     while not search.done(hub) and left > 0 and not search.out_of_time():
         spent = min(steps, left)
@@ -137,9 +180,47 @@ def _searched(search: Search, wanted: Wanted, given: Ints) -> tuple[Ints, list[s
             break
     hub = search.dissolve(hub)
     rounds = max(20, left // max(1, 3000 * 200))
-    hub = search.dissolve(search.rebuild(hub, int(rounds)))
-    late = search.out_of_time() and not search.done(hub)
-    return hub, ["the time limit ended the search early: another machine may find another plan"] if late else []
+    return search.dissolve(search.rebuild(hub, int(rounds)))
+
+
+def _chain(job: tuple[Land, Ints, Aim]) -> Ints:
+    return anneal(*job)
+
+
+def _chained(search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
+    """The best of several annealings from one start."""
+    steps = min(CHAIN_STEPS * len(search.instance), _steps(wanted) // (2 * len(CHAINS)))
+    first = [
+        Aim(steps, HOT, COLD, people=PEOPLE_LAST, people_first=weight * HOT, seed=wanted.seed * 1000 + number)
+        for number, weight in CHAINS
+    ]
+    found = crew.do(_chain, [(search.land, hub, aim) for aim in first])
+    best = min(found, key=search.energy)
+    wanted.tell(f"searching: gross deficit GBP {search.deficit(best):,.1f}m, bound GBP {search.bound.value:,.1f}m")
+    return best
+
+
+def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
+    """Regions that hold the gap, solved as integer programmes."""
+    rounds = Rounds(
+        model.name,
+        search.instance,
+        search.pairs,
+        search.frozen,
+        search.graph,
+        shares=search.shares,
+        worth=search.energy,
+        draw=search.draw,
+        crew=crew,
+    )
+    number = max(2, int(wanted.seconds / REGION_SECONDS / ROUND))
+    for step in range(number):
+        if search.out_of_time():
+            break
+        hub = improve(rounds, hub, 1, search.done)
+        if step % 5 == 4:
+            wanted.tell(f"regions: gross deficit GBP {search.deficit(hub):,.1f}m, bound GBP {search.bound.value:,.1f}m")
+    return hub
 
 
 def _legal(search: Search, instance: Instance, hub: Ints) -> tuple[Instance, tuple[Exemption, ...]]:

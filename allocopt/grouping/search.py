@@ -16,13 +16,13 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
-from allocopt.grouping.anneal import Aim, Land, anneal, land_of
+from allocopt.grouping.anneal import Aim, Bits, Land, anneal, bits_of, land_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
 from allocopt.grouping.neighbours import Graph
 
-NEAR = 80
-"""How many nearest places a proposal looks at."""
+NEAR, CLOSE = 80, 20
+"""How many nearest places a proposal looks at: with declared hubs, and with free ones (consortia then stay close)."""
 PEOPLE, BAND = 3.0, 10.0
 """What a thousand people outside the window, or GBP 1m outside the band, count against GBP 1m of deficit."""
 ROOM = 1.4
@@ -52,7 +52,11 @@ class Search:
         self.draw = np.random.default_rng(self.seed)
         if not len(self.frozen):
             self.frozen = np.zeros(n, dtype=bool)
-        near = np.asarray(cKDTree(self.instance.position).query(self.instance.position, min(n, NEAR + 1))[1])[:, 1:]
+        near = np.asarray(
+            cKDTree(self.instance.position).query(
+                self.instance.position, min(n, (NEAR if self.instance.declared else CLOSE) + 1)
+            )[1]
+        )[:, 1:]
         start, next_to = (
             (np.zeros(n + 1, dtype=np.int64), np.zeros(0, dtype=np.int64))
             if self.graph is None
@@ -63,6 +67,7 @@ class Search:
             near = _first_neighbours(self.graph, near.astype(np.int64))
         self.land: Land = land_of(
             self.instance,
+            allowed=self._allowed(),
             near=near.astype(np.int64),
             start=start.astype(np.int64),
             next_to=next_to.astype(np.int64),
@@ -71,6 +76,12 @@ class Search:
         self.people = self.instance.population / 1e3
         side = self.bound.side if self.bound.side is not None else np.zeros(n, dtype=bool)
         self.priced = np.where(side, self.instance.over, 0.0)
+
+    def _allowed(self) -> Bits:
+        """The possible pairs as bits; frozen places do not move, so that any hub of their consortium serves them."""
+        bits = bits_of(len(self.instance), self.pairs.place, self.pairs.hub)
+        bits[self.frozen] = np.uint64(2**64 - 1)
+        return bits
 
     # what a plan is worth -------------------------------------------------------------------------------------------
 
@@ -83,12 +94,12 @@ class Search:
         n, limits = len(hub), self.land.limits
         people = np.bincount(hub, weights=self.people, minlength=n)
         here = people > 0
-        miss = np.maximum(0.0, limits[1] - people) + np.maximum(0.0, people - limits[2])
+        miss = np.maximum(0.0, limits[0] - people) + np.maximum(0.0, people - limits[1])
         found = PEOPLE * np.where(here, miss, 0.0)
-        if limits[3] >= 0:
+        if limits[2] >= 0:
             net = np.bincount(hub, weights=self.instance.over, minlength=n)
             budget = np.bincount(hub, weights=self.instance.budget, minlength=n)
-            found += BAND * np.maximum(0.0, np.abs(net + self.land.land[:, 6] * budget) - limits[3] * budget)
+            found += BAND * np.maximum(0.0, np.abs(net + self.land.land[:, 6] * budget) - limits[2] * budget)
         return np.asarray(found)
 
     def energy(self, hub: Ints) -> float:
@@ -287,7 +298,7 @@ class Search:
         people = np.bincount(hub, weights=self.people, minlength=len(hub))
         best = hub
         for h in np.unique(hub)[np.argsort(people[np.unique(hub)])].tolist():
-            if people[h] >= self.land.limits[1] or self.out_of_time():
+            if people[h] >= self.land.limits[0] or self.out_of_time():
                 break
             members = np.flatnonzero((best == h) & ~self.frozen)
             found = best.copy()

@@ -170,6 +170,7 @@ def _nationally(task: Task, exempt: tuple[Exemption, ...], graph: Graph | None) 
         seed=task.grouping.seed,
         consortia=task.grouping.consortia,
         exempt=task.grouping.exempt == "least",
+        workers=task.grouping.workers,
         out_of_time=lambda: task.left < 0.2 * task.solver.time_limit,
         tell=task.tell,
     )
@@ -184,9 +185,11 @@ def _nationally(task: Task, exempt: tuple[Exemption, ...], graph: Graph | None) 
     for number, name in enumerate(names):
         value, bound, cap, by = final[name], 0.0, final[name], "none"
         if name == "gross_deficit":
-            value, bound, cap, by = found.deficit, best.value, found.cap, f"bound {best.name}"
+            value, bound, cap = found.deficit, best.value, found.cap
+            by = "highs" if best.name == "L" else f"bound {best.name}"
         elif name == "travel" and found.travel_least > 0:
-            bound, by = found.travel_least, "prices (Lagrange)"
+            bound = found.travel_least
+            by = "prices (Lagrange)" if found.instance.declared else "the nearest people of each hub"
         stages.append(
             stage_of(task, number, value=value, bound=bound, cap=cap, final=final[name], by=by, method="search")
         )

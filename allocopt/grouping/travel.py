@@ -1,4 +1,5 @@
-"""A bound on travel when hubs are declared and gross deficit is capped, by prices alone (Lagrange), in plain numpy.
+"""Bounds on travel in plain numpy: by prices alone (Lagrange) when hubs are declared and gross deficit is capped, else
+by the nearest people that a consortium's minimum needs.
 
 For any prices t_h in [0, 1], l >= 0, a_h >= 0, b_h >= 0, every plan within the cap C and the population window [L, U]
 has
@@ -6,6 +7,9 @@ has
     travel  >=  sum_p min_h (c_ph + l t_h over_p + (b_h - a_h) n_p)  -  l C  +  sum_h (a_h L - b_h U)
 
 because max(0, D_h) >= t_h D_h. Subgradient steps improve the prices; whatever they are, the sum is a bound.
+
+Where hubs are free and a consortium has at least L people, those of hub h travel on average a_h or more, the mean over
+the L people nearest to h that may join it (more people only lie further away); each place p adds n_p min_h a_h.
 Imports `instance` alone.
 """
 
@@ -19,9 +23,9 @@ ROUNDS = 1500
 
 
 def travel_bound(instance: Instance, pairs: Pairs, cap: float, *, rounds: int = ROUNDS) -> float:
-    """The best bound on population-weighted mean kilometres found; 0 where hubs are to be chosen (none is known)."""
+    """The best bound on population-weighted mean kilometres found; 0 where free hubs have no minimum."""
     if not instance.declared or not len(pairs):
-        return 0.0
+        return _gathering_bound(instance, pairs)
     n, hubs = len(instance), instance.hubs
     number = np.full(n, -1)
     number[hubs] = np.arange(len(hubs))
@@ -42,6 +46,23 @@ def travel_bound(instance: Instance, pairs: Pairs, cap: float, *, rounds: int = 
         slope = max(0.0, slope + step * (float(price @ net) - cap) * 2.0 / scale / 10)
         price = np.clip(price + step * 0.02 * np.sign(net) * np.minimum(1.0, np.abs(net) / 5.0), 0.0, 1.0)
     return best
+
+
+def _gathering_bound(instance: Instance, pairs: Pairs) -> float:
+    window = instance.settings.get("population_window", {})
+    if not window.get("min") or window.get("waive") or not len(pairs):
+        return 0.0
+    order = np.lexsort((pairs.km, pairs.hub))
+    hub, km, people = pairs.hub[order], pairs.km[order], instance.population[pairs.place[order]]
+    first = np.flatnonzero(np.diff(hub, prepend=-1))
+    before = np.cumsum(people) - people
+    before -= np.repeat(before[first], np.diff(np.append(first, len(hub))))
+    counted = np.clip(window["min"] - before, 0.0, people)
+    mean = np.zeros(len(instance))
+    mean[hub[first]] = np.add.reduceat(counted * km, first) / window["min"]
+    least = np.where(instance.waived("reach"), 0.0, np.inf)
+    np.minimum.at(least, pairs.place, mean[pairs.hub])
+    return float(np.where(np.isfinite(least), least, 0.0) @ instance.population / instance.population.sum())
 
 
 def _argmin(weighted: Array, first: Ints, least: Array) -> Ints:

@@ -1,0 +1,159 @@
+"""Neighbourhoods of a plan solved as integer programmes, chosen by their share of the gap.
+
+A region is a few consortia that lie together, with the hubs they could have; the compiled programme over it is the
+ordinary one, so that every rule holds. A round draws regions that have no place in common, so that their answers can be
+found side by side and taken together. Imports `exact`, `instance`, `programme`, `crew` and `solve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from allocopt.errors import Infeasible, Stopped
+from allocopt.grouping.crew import Crew
+from allocopt.grouping.exact import Slack, solve_part
+from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs, pairs_of
+from allocopt.grouping.neighbours import Graph
+from allocopt.grouping.programme import Part
+from allocopt.model import load_model
+from allocopt.solve.integer import Effort
+
+ROUND = 8
+"""Regions of a round."""
+FEWEST, MOST = 3, 16
+"""Consortia of a region: few at first, more the oftener its middle was tried in vain."""
+PAIRS_FIRST, PAIRS_MOST = 2_000, 6_000
+"""Pairs of a region's programme, likewise."""
+CLOSE = 0.01
+"""GBP m: a region is not solved closer than this."""
+EFFORT = Effort(gap_absolute=CLOSE, nodes=400, seconds=60.0)
+
+
+@dataclass(frozen=True)
+class RegionJob:
+    """One region for one process."""
+
+    model: str
+    instance: Instance
+    part: Part
+    start: Ints
+    graph: Graph | None
+    effort: Effort = EFFORT
+
+
+def solve_region(job: RegionJob) -> Ints | None:
+    """The hub of each place of the region at the least gross deficit found, or None where no plan was found."""
+    model = load_model(job.model)
+    objectives = [model.objective("gross_deficit")]
+    try:
+        found = solve_part(
+            model,
+            job.instance,
+            job.part,
+            objectives,
+            efforts=[job.effort],
+            slacks=[Slack()],
+            graph=job.graph,
+            start=job.start,
+        )
+    except (Infeasible, Stopped):
+        return None
+    return found.hub
+
+
+@dataclass
+class Rounds:
+    """Rounds of regions over one instance; `shares` itemises the gap of a plan by hub, `worth` says which is better."""
+
+    model: str
+    instance: Instance
+    pairs: Pairs
+    frozen: Flags
+    graph: Graph | None
+    shares: Callable[[Ints], Array]
+    worth: Callable[[Ints], float]
+    draw: np.random.Generator
+    crew: Crew
+    tried: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """how often each hub was the middle of a region in vain"""
+
+    def __post_init__(self) -> None:
+        self.tried = np.zeros(len(self.instance), dtype=np.int64)
+
+    def round(self, hub: Ints) -> Ints:
+        """The plan after one round."""
+        middles = self._middles(hub)
+        jobs = [self._job(hub, chosen) for _, chosen in middles]
+        for (middle, _), job, found in zip(middles, jobs, self.crew.do(solve_region, jobs), strict=True):
+            self.tried[middle] += 1
+            if found is None:
+                continue
+            new = hub.copy()
+            new[job.part.places] = found
+            if self.worth(new) < self.worth(hub) - 1e-9:
+                hub = new
+                self.tried[middle] = 0
+        return hub
+
+    def _middles(self, hub: Ints) -> list[tuple[int, Ints]]:
+        """Hubs drawn by their share of the gap, each with the hubs nearest to it that are not in another region."""
+        share = np.maximum(self.shares(hub), 0.0) * 0.7**self.tried
+        share = np.where(share > CLOSE * 0.7**self.tried, share, 0.0)
+        left = np.zeros(len(hub), dtype=bool)
+        left[hub] = True
+        found = list[tuple[int, Ints]]()
+        while len(found) < ROUND and (share * left).sum() > 0:
+            weight = share * left
+            middle = int(self.draw.choice(len(hub), p=weight / weight.sum()))
+            most = min(MOST, 2 * FEWEST + 2 * int(self.tried[middle]))
+            number = int(self.draw.integers(FEWEST, most + 1))
+            near = np.flatnonzero(left)
+            order = np.argsort(self.instance.km(np.full(len(near), middle), near), kind="stable")
+            chosen = near[order[:number]]
+            left[chosen] = False
+            found.append((middle, chosen))
+        return found
+
+    def _job(self, hub: Ints, chosen: Ints) -> RegionJob:
+        places = np.flatnonzero(np.isin(hub, chosen))
+        tried = int(self.tried[chosen].max())
+        most = min(PAIRS_MOST, PAIRS_FIRST + 1_000 * tried)
+        pairs = self._pairs(hub, places, chosen, most)
+        return RegionJob(self.model, self.instance, Part(places, pairs), hub[places], self.graph)
+
+    def _pairs(self, hub: Ints, places: Ints, chosen: Ints, most: int) -> Pairs:
+        """The pairs of a region: its present hubs, and of its other places those that most people could join."""
+        inside = np.zeros(len(self.instance), dtype=bool)
+        inside[places] = True
+        near = self.pairs.take(inside[self.pairs.place] & inside[self.pairs.hub])
+        hubs = chosen if self.instance.declared else self._hubs(near, chosen, most)
+        near = near.take(np.isin(near.hub, hubs))
+        stays = places[self.frozen[places]]  # excused from reach: any hub of the region serves
+        place = np.concatenate([near.place, places, np.repeat(stays, len(hubs))])
+        return pairs_of(self.instance, place, np.concatenate([near.hub, hub[places], np.tile(hubs, len(stays))]))
+
+    def _hubs(self, near: Pairs, chosen: Ints, most: int) -> Ints:
+        n = len(self.instance)
+        people = np.bincount(near.hub, weights=self.instance.population[near.place], minlength=n)
+        number = np.bincount(near.hub, minlength=n)
+        least = self.instance.said("population_window", "min", 0.0)
+        people[np.bincount(near.hub[near.place == near.hub], minlength=n) == 0] = 0.0
+        order = np.argsort(-people * self.draw.uniform(0.6, 1.0, n), kind="stable")
+        order = order[(people[order] >= max(least, 1e-9)) & ~np.isin(order, chosen)]
+        room = most - int(number[chosen].sum())
+        return np.concatenate([chosen, order[np.cumsum(number[order]) <= room]])
+
+
+def improve(rounds: Rounds, hub: Ints, number: int, done: Callable[[Ints], bool]) -> Ints:
+    """The plan after at most so many rounds; fewer where nothing of the gap is left or it is good enough."""
+    for _ in range(number):
+        if done(hub) or not (rounds.shares(hub) > CLOSE).any():
+            break
+        hub = rounds.round(hub)
+    return hub
+
+
+__all__: Sequence[str] = ["ROUND", "RegionJob", "Rounds", "improve", "solve_region"]
