@@ -76,7 +76,7 @@ def test_regions_keep_a_plan_legal_and_never_make_it_worse():
     instance, where = sparse_town(2)
     search = searching(instance)
     hub = search.settle(search.start())
-    parts = search.frozen, None, search.shares, search.energy, np.random.default_rng(1), Crew(1)
+    parts = search.frozen, None, search.shares, search.energy, search.holds, np.random.default_rng(1), Crew(1)
     rounds = Rounds("consortia", instance, search.pairs, *parts)
     better = improve(rounds, hub, 6, lambda _hub: False)
     assert search.energy(better) <= search.energy(hub)

@@ -9,19 +9,19 @@ are done side by side, and the plan does not depend on the number of processes. 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from allocopt.errors import Infeasible, Stopped
-from allocopt.grouping.anneal import Aim, Land, anneal
+from allocopt.grouping.anneal import Aim
 from allocopt.grouping.bounds import Bound, area_bound, reach_bound
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import Exemption, left_out, trouble, with_exemptions
 from allocopt.grouping.instance import Instance, Ints, Pairs, possible_pairs
 from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.neighbours import Graph
-from allocopt.grouping.regions import ROUND, Rounds, improve
+from allocopt.grouping.regions import ROUND, Rounds, annealed, improve
 from allocopt.grouping.search import Search
 from allocopt.grouping.travel import travel_bound
 from allocopt.model import Model
@@ -36,9 +36,10 @@ CHAINS = ((1, 0.10), (2, 0.12), (3, 0.10), (4, 0.14))
 number of consortia matters most and comes of chance, so that the best of several is far better than one long one."""
 CHAIN_STEPS = 14_000
 """Steps of a chain for each place, at most."""
-HOT, COLD, PEOPLE_LAST = 0.3, 0.01, 0.3
-REGION_SECONDS = 1.2
-"""Seconds of the time limit that a region solved as an integer programme stands for."""
+USUAL = Aim(0, 0.3, 0.01, people=0.3)
+"""How a chain cools."""
+ANNEAL_SECONDS, REGION_SECONDS = 3.5, 2.5
+"""Seconds of the time limit that a region stands for, annealed or solved as an integer programme."""
 LIFT_NODES = 4_000
 
 
@@ -183,25 +184,21 @@ def _cooled(search: Search, wanted: Wanted, hub: Ints) -> Ints:
     return search.dissolve(search.rebuild(hub, int(rounds)))
 
 
-def _chain(job: tuple[Land, Ints, Aim]) -> Ints:
-    return anneal(*job)
-
-
 def _chained(search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
     """The best of several annealings from one start."""
     steps = min(CHAIN_STEPS * len(search.instance), _steps(wanted) // (2 * len(CHAINS)))
-    first = [
-        Aim(steps, HOT, COLD, people=PEOPLE_LAST, people_first=weight * HOT, seed=wanted.seed * 1000 + number)
-        for number, weight in CHAINS
+    seed = wanted.seed * 1000
+    aims = [
+        replace(USUAL, steps=steps, people_first=weight * USUAL.hot, seed=seed + number) for number, weight in CHAINS
     ]
-    found = crew.do(_chain, [(search.land, hub, aim) for aim in first])
+    found = crew.do(annealed, [(search.land, hub, aim) for aim in aims])
     best = min(found, key=search.energy)
     wanted.tell(f"searching: gross deficit GBP {search.deficit(best):,.1f}m, bound GBP {search.bound.value:,.1f}m")
     return best
 
 
 def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
-    """Regions that hold the gap, solved as integer programmes."""
+    """Regions that hold the gap, annealed anew and then solved as integer programmes."""
     rounds = Rounds(
         model.name,
         search.instance,
@@ -210,11 +207,20 @@ def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: C
         search.graph,
         shares=search.shares,
         worth=search.energy,
+        holds=search.holds,
         draw=search.draw,
         crew=crew,
     )
-    number = max(2, int(wanted.seconds / REGION_SECONDS / ROUND))
-    for step in range(number):
+    for step in range(int(wanted.seconds / ANNEAL_SECONDS / ROUND)):
+        if search.out_of_time() or search.done(hub):
+            break
+        hub = rounds.anneal(hub, search.land, USUAL)
+        if step % 5 == 4:
+            wanted.tell(
+                f"annealed: gross deficit GBP {search.deficit(hub):,.1f}m, bound GBP {search.bound.value:,.1f}m"
+            )
+    rounds.tried[:] = 0
+    for step in range(max(2, int(wanted.seconds / REGION_SECONDS / ROUND))):
         if search.out_of_time():
             break
         hub = improve(rounds, hub, 1, search.done)

@@ -12,6 +12,8 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import Delaunay, QhullError
 
 from allocopt.grouping.instance import Array, Instance, Ints
@@ -105,3 +107,24 @@ def _reached(graph: Graph, first: int, inside: set[int]) -> set[int]:
                 seen.add(q)
                 edge.append(q)
     return seen
+
+
+def first_neighbours(graph: Graph, near: Ints) -> Ints:
+    """The neighbours of each place on the graph in turn, as many columns as `near`."""
+    n, width = len(near), 16
+    degree = np.diff(graph.start)
+    columns = np.arange(width)[None, :] % np.maximum(degree, 1)[:, None]
+    rows = (
+        graph.near[np.minimum(graph.start[:-1, None] + columns, max(0, len(graph.near) - 1))]
+        if len(graph.near)
+        else near
+    )
+    return np.where(degree[:, None] > 0, rows, np.arange(n)[:, None]).astype(np.int64)
+
+
+def in_one_piece(graph: Graph, hub: Ints) -> bool:
+    """Whether the members of every consortium, by the hub of each place, are connected."""
+    tail, head = np.repeat(np.arange(len(hub)), np.diff(graph.start)), graph.near
+    same = hub[tail] == hub[head]
+    links = sp.coo_array((np.ones(int(same.sum())), (tail[same], head[same])), shape=(len(hub), len(hub)))
+    return bool(connected_components(links, directed=False)[0] == len(np.unique(hub)))

@@ -1,18 +1,19 @@
-"""Neighbourhoods of a plan solved as integer programmes, chosen by their share of the gap.
+"""Neighbourhoods of a plan annealed anew or solved as integer programmes, chosen by their share of the gap.
 
 A region is a few consortia that lie together, with the hubs they could have; the compiled programme over it is the
 ordinary one, so that every rule holds. A round draws regions that have no place in common, so that their answers can be
-found side by side and taken together. Imports `exact`, `instance`, `programme`, `crew` and `solve`.
+found side by side and taken together. Imports `anneal`, `exact`, `instance`, `programme`, `crew` and `solve`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from allocopt.errors import Infeasible, Stopped
+from allocopt.grouping.anneal import Aim, Land, anneal
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.exact import Slack, solve_part
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs, pairs_of
@@ -25,6 +26,10 @@ ROUND = 8
 """Regions of a round."""
 FEWEST, MOST = 3, 16
 """Consortia of a region: few at first, more the oftener its middle was tried in vain."""
+WIDE = (12, 32)
+"""Consortia of a region that is annealed."""
+WIDE_STEPS = 20_000
+"""Steps of its annealing for each of its places."""
 PAIRS_FIRST, PAIRS_MOST = 2_000, 6_000
 """Pairs of a region's programme, likewise."""
 CLOSE = 0.01
@@ -64,9 +69,16 @@ def solve_region(job: RegionJob) -> Ints | None:
     return found.hub
 
 
+def annealed(job: tuple[Land, Ints, Aim]) -> Ints:
+    """The assignment that one annealing finds."""
+    return anneal(*job)
+
+
 @dataclass
 class Rounds:
-    """Rounds of regions over one instance; `shares` itemises the gap of a plan by hub, `worth` says which is better."""
+    """Rounds of regions over one instance; `shares` itemises the gap of a plan by hub, `worth` says which is better,
+    `holds` whether every place may join its hub and consortia are connected where they must be.
+    """
 
     model: str
     instance: Instance
@@ -75,6 +87,7 @@ class Rounds:
     graph: Graph | None
     shares: Callable[[Ints], Array]
     worth: Callable[[Ints], float]
+    holds: Callable[[Ints], bool]
     draw: np.random.Generator
     crew: Crew
     tried: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -83,9 +96,28 @@ class Rounds:
     def __post_init__(self) -> None:
         self.tried = np.zeros(len(self.instance), dtype=np.int64)
 
+    def anneal(self, hub: Ints, land: Land, usual: Aim) -> Ints:
+        """The plan after one round of wide regions annealed as `usual` says, the first weight of people drawn."""
+        middles = self._middles(hub, *WIDE)
+        jobs = list[tuple[Land, Ints, Aim]]()
+        for _, chosen in middles:
+            focus = np.flatnonzero(np.isin(hub, chosen) & ~self.frozen)
+            first = usual.hot * float(self.draw.uniform(0.06, 0.18))
+            seed = int(self.draw.integers(1, 2**31))
+            aim = replace(usual, steps=WIDE_STEPS * len(focus), people_first=first, seed=seed, focus=focus)
+            jobs.append((land, hub, aim))
+        start = hub
+        for (middle, _), found in zip(middles, self.crew.do(annealed, jobs), strict=True):
+            self.tried[middle] += 1
+            new = np.where(found != start, found, hub)
+            if self.worth(new) < self.worth(hub) - 1e-9 and self.holds(new):
+                hub = new
+                self.tried[middle] = 0
+        return hub
+
     def round(self, hub: Ints) -> Ints:
-        """The plan after one round."""
-        middles = self._middles(hub)
+        """The plan after one round of integer programmes."""
+        middles = self._middles(hub, FEWEST, 0)
         jobs = [self._job(hub, chosen) for _, chosen in middles]
         for (middle, _), job, found in zip(middles, jobs, self.crew.do(solve_region, jobs), strict=True):
             self.tried[middle] += 1
@@ -98,8 +130,10 @@ class Rounds:
                 self.tried[middle] = 0
         return hub
 
-    def _middles(self, hub: Ints) -> list[tuple[int, Ints]]:
-        """Hubs drawn by their share of the gap, each with the hubs nearest to it that are not in another region."""
+    def _middles(self, hub: Ints, fewest: int, most: int) -> list[tuple[int, Ints]]:
+        """Hubs drawn by their share of the gap, each with the hubs nearest to it that are not in another region;
+        with `most` 0 the more of them the oftener they were drawn in vain.
+        """
         share = np.maximum(self.shares(hub), 0.0) * 0.7**self.tried
         share = np.where(share > CLOSE * 0.7**self.tried, share, 0.0)
         left = np.zeros(len(hub), dtype=bool)
@@ -108,8 +142,8 @@ class Rounds:
         while len(found) < ROUND and (share * left).sum() > 0:
             weight = share * left
             middle = int(self.draw.choice(len(hub), p=weight / weight.sum()))
-            most = min(MOST, 2 * FEWEST + 2 * int(self.tried[middle]))
-            number = int(self.draw.integers(FEWEST, most + 1))
+            upto = most or min(MOST, 2 * FEWEST + 2 * int(self.tried[middle]))
+            number = int(self.draw.integers(fewest, upto + 1))
             near = np.flatnonzero(left)
             order = np.argsort(self.instance.km(np.full(len(near), middle), near), kind="stable")
             chosen = near[order[:number]]
@@ -154,6 +188,3 @@ def improve(rounds: Rounds, hub: Ints, number: int, done: Callable[[Ints], bool]
             break
         hub = rounds.round(hub)
     return hub
-
-
-__all__: Sequence[str] = ["ROUND", "RegionJob", "Rounds", "improve", "solve_region"]

@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 from allocopt.grouping.anneal import Aim, Bits, Land, anneal, bits_of, land_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
-from allocopt.grouping.neighbours import Graph
+from allocopt.grouping.neighbours import Graph, first_neighbours, in_one_piece
 
 NEAR, CLOSE = 80, 20
 """How many nearest places a proposal looks at: with declared hubs, and with free ones (consortia then stay close)."""
@@ -64,7 +64,7 @@ class Search:
         )
         fixed = self.frozen | self.instance.may_hub if self.instance.declared else self.frozen
         if self.graph is not None:  # contiguous consortia differ from their neighbours' only at the border
-            near = _first_neighbours(self.graph, near.astype(np.int64))
+            near = first_neighbours(self.graph, near.astype(np.int64))
         self.land: Land = land_of(
             self.instance,
             allowed=self._allowed(),
@@ -273,6 +273,16 @@ class Search:
     def _anneal(self, hub: Ints, aim: Aim) -> Ints:
         return anneal(self.land, hub, aim)
 
+    def holds(self, hub: Ints) -> bool:
+        """Whether every place that is not frozen may join its hub, which is one of its own, and contiguity holds."""
+        at = np.arange(len(hub))
+        bit = self.land.allowed[at, hub >> 6] >> (hub & 63).astype(np.uint64) & np.uint64(1)
+        if (bit == 0).any() or (hub[hub] != hub).any():
+            return False
+        if self.graph is None:
+            return True
+        return in_one_piece(self.graph, hub)
+
     def done(self, hub: Ints) -> bool:
         """Whether a plan is legal and as good as was asked."""
         return self.deficit(hub) <= self.target and float(self.outside(hub).sum()) <= 1e-9
@@ -373,16 +383,3 @@ class Search:
             band=max(50.0, strict / 10),
             seed=self._next(),
         )
-
-
-def _first_neighbours(graph: Graph, near: Ints) -> Ints:
-    """The neighbours of each place on the graph in turn, as many columns as `near`."""
-    n, width = len(near), 16
-    degree = np.diff(graph.start)
-    columns = np.arange(width)[None, :] % np.maximum(degree, 1)[:, None]
-    rows = (
-        graph.near[np.minimum(graph.start[:-1, None] + columns, max(0, len(graph.near) - 1))]
-        if len(graph.near)
-        else near
-    )
-    return np.where(degree[:, None] > 0, rows, np.arange(n)[:, None]).astype(np.int64)
