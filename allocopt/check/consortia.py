@@ -182,6 +182,21 @@ def _net(of: Grouped, pots: Mapping[str, float]) -> float:
     return value
 
 
+def _lifted(record: dict[str, Any]) -> Iterator[Check]:
+    """Bound L is bound B, proved again above, and gains of the solver's own; no stage claims more than a bound."""
+    stated = {one["name"]: float(one["value"]) for one in record["bounds"]}
+    if "L" not in stated:
+        return
+    wrong = [] if stated["L"] >= stated["B"] else [f"{stated['L']:.9g} is below bound B, {stated['B']:.9g}"]
+    for stage in (one for one in record["objectives"] if one["name"] == "gross_deficit"):
+        if stage["bound"] > max(stated.values()) + SLIP:
+            wrong.append(f"gross_deficit states {stage['bound']:.9g}, more than every bound")
+        if stated["L"] >= stage["bound"] > stated["B"] + SLIP and stage["by"] != "highs":
+            wrong.append(f"gross_deficit states it proved by {stage['by']}")
+    words = f"GBP {stated['B']:,.6f}m proved again, GBP {stated['L'] - stated['B']:,.6f}m by branch and bound alone"
+    yield compared("bound L", wrong, words)
+
+
 def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: dict[str, Any]) -> Iterator[Check]:
     """Bounds A, B and N recomputed; a bound of the solver alone is told, not re-proved."""
     for one in (found for found in record["bounds"] if found["name"] not in ("C", "L")):
@@ -195,6 +210,7 @@ def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: d
             value = cut_bound(replace(of), chosen, reachable_hubs(of, may_hub))
         wrong = [] if value >= one["value"] - SLIP else [f"recomputed {value:.9g}, run.json says {one['value']:.9g}"]
         yield compared(f"bound {one['name']}", wrong, f"GBP {value:,.6f}m, re-proved without the solver")
+    yield from _lifted(record)
     for stage in record["objectives"]:
         if stage["by"] == "highs":
             yield Check(f"bound of {stage['name']}", True, "the solver's own branch and bound: not re-proved here")

@@ -91,7 +91,7 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
         next(one for one in bounds if one.side is not None),
         wanted.seed,
         graph=graph,
-        frozen=instance.waived("reach") & ~(instance.may_hub & instance.declared),
+        frozen=instance.waived("reach") & instance.declared & ~instance.may_hub,
         target=best.value / (1 - min(0.999, wanted.gap)) if wanted.gap < 1 else 0.0,
         out_of_time=wanted.out_of_time,
     )

@@ -165,9 +165,7 @@ class Rounds:
         near = self.pairs.take(inside[self.pairs.place] & inside[self.pairs.hub])
         hubs = chosen if self.instance.declared else self._hubs(near, chosen, most)
         near = near.take(np.isin(near.hub, hubs))
-        stays = places[self.frozen[places]]  # excused from reach: any hub of the region serves
-        place = np.concatenate([near.place, places, np.repeat(stays, len(hubs))])
-        return pairs_of(self.instance, place, np.concatenate([near.hub, hub[places], np.tile(hubs, len(stays))]))
+        return pairs_of(self.instance, np.concatenate([near.place, places]), np.concatenate([near.hub, hub[places]]))
 
     def _hubs(self, near: Pairs, chosen: Ints, most: int) -> Ints:
         n = len(self.instance)

@@ -41,7 +41,7 @@ class Search:
     seed: int
     graph: Graph | None = None
     frozen: Flags = field(default_factory=lambda: np.zeros(0, dtype=bool))
-    """(n,) places that stay where the start puts them: those excused from reach"""
+    """(n,) places that stay where the start puts them: with declared hubs, those excused from reach"""
     target: float = 0.0
     """gross deficit at which to stop"""
     out_of_time: Callable[[], bool] = lambda: False

@@ -323,7 +323,7 @@ class Grouping(Sourced):
     effort: float = Field(default=1.0, gt=0)
     """How long to search: 2 is twice as many steps."""
     workers: int = Field(default=1, ge=1)
-    """Processes that solve areas side by side; the plan does not depend on it."""
+    """Processes that solve areas, annealings and regions side by side; the plan does not depend on it."""
 
 
 class CarryForward(Sourced):
