@@ -16,7 +16,8 @@ from allocopt.grouping.bounds import reach_bound
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import unreachable
 from allocopt.grouping.instance import possible_pairs
-from allocopt.grouping.national import legal_pairs
+from allocopt.grouping.national import USUAL, legal_pairs
+from allocopt.grouping.neighbours import delaunay_graph, in_one_piece
 from allocopt.grouping.regions import Rounds, improve
 from allocopt.grouping.search import Search
 from allocopt.grouping.travel import travel_bound
@@ -72,16 +73,48 @@ def test_some_lifted_bound_is_above_bound_b(monkeypatch):
     assert max(gains) > 0.01
 
 
+def rounds_of(search: Search, workers: int = 1, graph=None) -> Rounds:
+    measures = search.shares, search.energy, search.holds
+    draw = np.random.default_rng(1)
+    return Rounds("consortia", search.instance, search.pairs, search.frozen, graph, *measures, draw, Crew(workers))
+
+
 def test_regions_keep_a_plan_legal_and_never_make_it_worse():
     instance, where = sparse_town(2)
     search = searching(instance)
     hub = search.settle(search.start())
-    parts = search.frozen, None, search.shares, search.energy, search.holds, np.random.default_rng(1), Crew(1)
-    rounds = Rounds("consortia", instance, search.pairs, *parts)
-    better = improve(rounds, hub, 6, lambda _hub: False)
+    better = improve(rounds_of(search), hub, 6, lambda _hub: False)
     assert search.energy(better) <= search.energy(hub)
-    if float(search.outside(better).sum()) == 0:
-        assert not broken_rules(checked(instance, where, better))
+    assert float(search.outside(better).sum()) == 0
+    assert not broken_rules(checked(instance, where, better))
+
+
+def test_annealed_regions_never_make_a_plan_worse_and_keep_it_in_one_piece():
+    instance, where = sparse_town(2)
+    instance = replace(instance, settings={**instance.settings, "contiguity": {"graph": "delaunay"}})
+    graph = delaunay_graph(instance)
+    pairs = legal_pairs(instance, possible_pairs(instance))
+    search = Search(instance, pairs, reach_bound(instance, pairs), 1, graph=graph)
+    hub = search.settle(search.start())
+    rounds, better = rounds_of(search, graph=graph), hub
+    for _ in range(3):
+        better = rounds.anneal(better, search.land, USUAL)
+    assert search.energy(better) <= search.energy(hub)
+    assert in_one_piece(graph, better)
+    assert not [one for one in broken_rules(checked(instance, where, better)) if one.rule in ("contiguity", "reach")]
+
+
+def test_a_plan_in_two_pieces_or_with_a_hub_beyond_reach_does_not_hold():
+    instance, _ = sparse_town(0)
+    search = searching(instance)
+    hub = search.settle(search.start())
+    assert search.holds(hub)
+    far = hub.copy()
+    lonely = int(np.flatnonzero(hub != np.arange(len(hub)))[0])
+    km = instance.km(np.full(len(hub), lonely), hub)
+    far[lonely] = hub[int(np.argmax(km))]
+    assert km.max() > 7.0
+    assert not search.holds(far)
 
 
 def test_two_workers_find_the_plan_of_one(monkeypatch):

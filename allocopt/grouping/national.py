@@ -21,7 +21,7 @@ from allocopt.grouping.exempt import Exemption, left_out, trouble, with_exemptio
 from allocopt.grouping.instance import Instance, Ints, Pairs, possible_pairs
 from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.neighbours import Graph
-from allocopt.grouping.regions import ROUND, Rounds, annealed, improve
+from allocopt.grouping.regions import EFFORT, ROUND, Rounds, annealed, improve
 from allocopt.grouping.search import Search
 from allocopt.grouping.travel import travel_bound
 from allocopt.model import Model
@@ -39,8 +39,9 @@ CHAIN_STEPS = 14_000
 USUAL = Aim(0, 0.3, 0.01, people=0.3)
 """How a chain cools."""
 ANNEAL_SECONDS, REGION_SECONDS = 3.5, 2.5
-"""Seconds of the time limit that a region stands for, annealed or solved as an integer programme."""
-LIFT_NODES = 4_000
+"""Seconds of the time limit that a region stands for, annealed or solved as an integer programme. Contiguous regions
+are annealed alone, twice as often: their programmes need a round of cuts for each place that is cut off."""
+LIFT_NODES = 1_500
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Wanted:
     consortia: int | None
     exempt: bool
     workers: int
+    patience: float
+    """seconds that one integer programme may take: without end where the search is bounded by steps"""
     out_of_time: Callable[[], bool]
     tell: Callable[[str], None]
 
@@ -118,7 +121,7 @@ def _lifted(
         return bounds
     wanted.tell("lifting the bound")
     cut = next(one for one in bounds if one.side is not None)
-    effort = Effort(gap_absolute=0.01, nodes=LIFT_NODES, seconds=wanted.seconds / 6)
+    effort = Effort(gap_absolute=0.01, nodes=LIFT_NODES, seconds=wanted.patience)
     found = lifted_bound(model.name, instance, pairs, cut, hub, effort=effort, crew=crew)
     return (*bounds, *([found] if found else []))
 
@@ -210,8 +213,10 @@ def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: C
         holds=search.holds,
         draw=search.draw,
         crew=crew,
+        effort=replace(EFFORT, seconds=wanted.patience),
     )
-    for step in range(int(wanted.seconds / ANNEAL_SECONDS / ROUND)):
+    often = wanted.seconds / ANNEAL_SECONDS / ROUND * (1 if search.graph is None else 2)
+    for step in range(int(often)):
         if search.out_of_time() or search.done(hub):
             break
         hub = rounds.anneal(hub, search.land, USUAL)
@@ -220,7 +225,7 @@ def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: C
                 f"annealed: gross deficit GBP {search.deficit(hub):,.1f}m, bound GBP {search.bound.value:,.1f}m"
             )
     rounds.tried[:] = 0
-    for step in range(max(2, int(wanted.seconds / REGION_SECONDS / ROUND))):
+    for step in range(max(2, int(wanted.seconds / REGION_SECONDS / ROUND)) if search.graph is None else 0):
         if search.out_of_time():
             break
         hub = improve(rounds, hub, 1, search.done)

@@ -34,7 +34,7 @@ PAIRS_FIRST, PAIRS_MOST = 2_000, 6_000
 """Pairs of a region's programme, likewise."""
 CLOSE = 0.01
 """GBP m: a region is not solved closer than this."""
-EFFORT = Effort(gap_absolute=CLOSE, nodes=400, seconds=60.0)
+EFFORT = Effort(gap_absolute=CLOSE, nodes=400)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class RegionJob:
     part: Part
     start: Ints
     graph: Graph | None
-    effort: Effort = EFFORT
+    effort: Effort
 
 
 def solve_region(job: RegionJob) -> Ints | None:
@@ -90,6 +90,7 @@ class Rounds:
     holds: Callable[[Ints], bool]
     draw: np.random.Generator
     crew: Crew
+    effort: Effort = EFFORT
     tried: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """how often each hub was the middle of a region in vain"""
 
@@ -156,7 +157,7 @@ class Rounds:
         tried = int(self.tried[chosen].max())
         most = min(PAIRS_MOST, PAIRS_FIRST + 1_000 * tried)
         pairs = self._pairs(hub, places, chosen, most)
-        return RegionJob(self.model, self.instance, Part(places, pairs), hub[places], self.graph)
+        return RegionJob(self.model, self.instance, Part(places, pairs), hub[places], self.graph, self.effort)
 
     def _pairs(self, hub: Ints, places: Ints, chosen: Ints, most: int) -> Pairs:
         """The pairs of a region: its present hubs, and of its other places those that most people could join."""
