@@ -133,9 +133,10 @@ def build_joint(
 
 
 def about_allocations(model: Model) -> Model:
-    """The model with only its rules and objectives about allocations."""
+    """The model with only its rules and objectives about allocations: an allocation model."""
     return replace(
         model,
+        kind="allocation",
         rules=[rule for rule in model.rules if rule.index not in INDEX],
         always=[rule for rule in model.always if rule.index not in INDEX],
         objectives=[one for one in model.objectives if one.index not in INDEX],
