@@ -129,10 +129,18 @@ def enumerated(instance, where, situation, band):
     return least, min(one[1] for one in known if one[0] <= least + 2e-7)
 
 
-@pytest.mark.parametrize("band", [None, 0.02])
-def test_a_joint_plan_is_the_optimum_of_exhaustive_enumeration(band):
+@pytest.mark.parametrize(
+    ("band", "seeds"),
+    [
+        (None, range(30)),
+        (0.02, range(15)),
+        pytest.param(None, range(30, 230), marks=pytest.mark.slow),
+        pytest.param(0.02, range(15, 115), marks=pytest.mark.slow),
+    ],
+)
+def test_a_joint_plan_is_the_optimum_of_exhaustive_enumeration(band, seeds):
     compared = 0
-    for seed in range(30 if band is None else 15):
+    for seed in seeds:
         instance, where, situation, rules = case(seed, band=band)
         best = enumerated(instance, where, situation, band)
         if best is None:
