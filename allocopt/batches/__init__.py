@@ -23,9 +23,10 @@ import pandas as pd
 
 from allocopt.batches.axes import Plan, read_sweep
 from allocopt.batches.cases import Case, cases
+from allocopt.batches.checking import keep_problems
 from allocopt.batches.pool import executors, hand_out
 from allocopt.batches.record import batch_record, kept, seal_of
-from allocopt.batches.reuse import facts_key
+from allocopt.batches.reuse import Memory, tables_key
 from allocopt.batches.store import SEAL, Store, made_by, write_bytes
 from allocopt.batches.table import Asked, case_row, csv_text, parquet_data, results, whole_table
 from allocopt.batches.work import ALL, TABLES, Task, failed, pack
@@ -105,6 +106,8 @@ def batch(
     file = sweep_file(sweep, set=set)
     plan = read_sweep(file)
     asked, pending, faults = _sorted(cases(file, plan))
+    if wrong := keep_problems(file, plan, Memory()):
+        raise ScenarioFault(f"the sweep {file.path.name} keeps what no case has: nothing was solved", tuple(wrong))
     tables, figures = kept(plan.sweep.keep, len(asked))
     store = Store(Path(out) / folder_name(file.path.stem, batch_hash(asked, tables, figures)), tables)
     store.open(fresh=fresh)
@@ -144,7 +147,7 @@ def _sorted(found: Iterator[Case]) -> tuple[list[Asked], dict[str, _Pending], di
             assert case.fault is not None
             faults[case.id] = case.fault
         else:
-            kind = hashlib.sha256(facts_key(case.loaded).encode()).hexdigest()
+            kind = hashlib.sha256(tables_key(case.loaded).encode()).hexdigest()
             pending.setdefault(kind, _Pending()).cases.append((case.id, pack(case.loaded)))
     if not pending:
         problems = dict.fromkeys(one for fault in faults.values() for one in fault.problems)
@@ -164,34 +167,40 @@ def _solve(
     tell: Callable[[Progress], None],
 ) -> int:
     """Solve what is not done; how many were done already."""
-    start, total = time.perf_counter(), len({one.case for one in asked})
+    named = {one.case: _named(one) for one in reversed(asked)}
+    start, total = time.perf_counter(), len(named)
     reused = 0
     for group in pending.values():
         left = [one for one in group.cases if store.done(one[0], beside=not fresh) is None]
         reused += len(group.cases) - len(left)
         group.cases[:] = left
     count = reused
-    tell(Progress(count, total, reused, 0.0))
+
+    def told(failure: str | None = None) -> None:
+        tell(Progress(count, total, reused, time.perf_counter() - start, failure))
+
+    told()
     for case, fault in faults.items():
         count += 1
         store.write(failed(case, fault))
-        tell(
-            Progress(
-                count, total, reused, time.perf_counter() - start, f"{case}: {case_row(store.case(case))['message']}"
-            )
-        )
-    tasks = _tasks(pending, store.tables)
+        told(_failure(store, case, named))
     needed = workers or min(os.cpu_count() or 1, max(1, total // CHUNK))
     with executors(needed, cluster) as (make, number):
-        for done in hand_out(tasks, make, number):
+        for done in hand_out(_tasks(pending, store.tables), make, number):
             count += 1
             store.write(done)
-            failure = (
-                None if done.exit in (0, 4) and "run.json" in done.files else case_row(store.case(done.id))["message"]
-            )
-            said = failure and f"{done.id}: {failure}"
-            tell(Progress(count, total, reused, time.perf_counter() - start, said))
+            told(None if "run.json" in done.files else _failure(store, done.id, named))
     return reused
+
+
+def _failure(store: Store, case: str, named: Mapping[str, str]) -> str:
+    return f"{named[case]}: {case_row(store.case(case))['message']}"
+
+
+def _named(one: Asked) -> str:
+    """`case 6 (pot.value £78.5bn, rules.growth_floor.rate 6%)`."""
+    said = ", ".join(f"{key} {value}" for key, value in one.parameters.items())
+    return f"case {one.number}{f' ({said})' if said else ''}"
 
 
 def _tasks(pending: Mapping[str, _Pending], tables: Sequence[str]) -> Iterator[Task]:

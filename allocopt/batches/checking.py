@@ -6,6 +6,7 @@ Imports `axes`, `cases`, `reuse`, `record` of this package, `ledger`, `record` a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +64,7 @@ def check_sweep(file: SweepFile, *, tell: Callable[[str], None] = lambda step: N
         broken += bool(found)
         for problem in found:
             problems[problem] = problems.get(problem, 0) + 1
-    if not broken:
-        problems |= dict.fromkeys(keep_problems(file, plan, memory), count)
+    problems |= dict.fromkeys(keep_problems(file, plan, memory), count)
     if problems:
         said = f"the sweep {file.path.name} has {count:,} cases, {broken:,} of them with problems: nothing was solved"
         raise ScenarioFault(said, tuple(problems))
@@ -85,12 +85,11 @@ def faults(case: Case, memory: Memory) -> Sequence[Problem]:
 
 
 def keep_problems(file: SweepFile, plan: Plan, memory: Memory) -> list[Problem]:
-    """The names under `keep` that no case will have."""
+    """The names under `keep` that no case will have; none where no case can say which there are."""
     _, figures = kept(plan.sweep.keep, 0)
-    good = next((case.loaded for case in cases(file, plan) if case.loaded), None) if figures else None
-    if good is None or load_model(good.scenario.model[-1]).kind != "allocation":
+    known = _known(file, plan, memory) if figures else None
+    if known is None:
         return []
-    known = figures_of(good, memory.gather(good))
     mark = file.tree.mark
     at = Mark(mark.file, mark.line, mark.column)
     return [
@@ -103,6 +102,18 @@ def keep_problems(file: SweepFile, plan: Plan, memory: Memory) -> list[Problem]:
         for name in figures
         if name not in known
     ]
+
+
+def _known(file: SweepFile, plan: Plan, memory: Memory) -> list[str] | None:
+    """The figures and objectives of the first case that can be read, where its model allocates."""
+    for case in cases(file, plan):
+        if case.loaded is None:
+            continue
+        if load_model(case.loaded.scenario.model[-1]).kind != "allocation":
+            return None
+        with suppress(AllocoptError):
+            return figures_of(case.loaded, memory.gather(case.loaded))
+    return None
 
 
 def figures_of(loaded: Loaded, facts: Facts) -> list[str]:

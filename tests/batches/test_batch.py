@@ -53,6 +53,16 @@ def test_one_and_two_workers_give_the_same_bytes(floors, tmp_path):
     assert one.folder.name == two.folder.name
 
 
+@pytest.mark.slow
+def test_any_number_of_workers_gives_the_same_bytes_of_englands_ccgs(tmp_path):
+    over = f"pot.value: [£78bn, £78.5bn, £79bn], {FLOOR}: {{from: 1%, to: 6%, step: 0.25%}}"
+    file = sweep(tmp_path, f"{{over: {{{over}}}, keep: [everything]}}", parent="england-ccgs")
+    one, *others = (batch(file, workers=number, out=tmp_path / str(number)) for number in (1, 2, 4))
+    assert set(one.record["statuses"]) == {"optimal", "infeasible"}
+    for other in others:
+        assert bytes_of(other.folder) == bytes_of(one.folder)
+
+
 def test_a_case_that_was_done_is_not_done_again_even_for_another_sweep(floors, tmp_path):
     first = batch(floors, workers=1, out=tmp_path / "runs")
     assert first.reused == 0
@@ -151,8 +161,19 @@ def test_check_finds_every_error_of_every_case_and_solves_nothing(floors, tmp_pa
 
 
 def test_check_refuses_a_figure_that_no_case_will_have(tmp_path):
-    file = sweep(tmp_path, f"{{over: {{{FLOOR}: [1%]}}, keep: [gros_deficit_gbp]}}")
-    assert "did you mean 'gross_deficit_gbp'?" in answer("check", str(file), status=2).stderr
+    file = sweep(tmp_path, f"{{over: {{{FLOOR}: [1%, 3]}}, keep: [gros_deficit_gbp]}}")
+    said = answer("check", str(file), status=2).stderr
+    assert "did you mean 'gross_deficit_gbp'?" in said
+    assert "3 needs its unit" in said
+    assert "keeps what no case has" in answer("batch", str(file), "--out", str(tmp_path / "r"), status=2).stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_failing_case_is_told_by_its_number_and_what_it_changes(floors, tmp_path):
+    told: list[str] = []
+    batch(floors, workers=1, out=tmp_path / "runs", tell=lambda one: told.append(one.failure or ""))
+    (said,) = filter(None, told)
+    assert said.startswith("case 4 (rules.growth_floor.rate 9%): no allocation obeys every rule")
 
 
 def test_run_refuses_a_sweep_and_batch_a_scenario(floors):
