@@ -79,7 +79,7 @@ class Queue:
 
     def _look(self, hub: int, keep: Flags, top: Best | None) -> Best:
         """What is known of a hub while its members are all there; else it is searched again, unless all its
-        candidates are as they were and nothing was found that beats much the same.
+        candidates are as they were and it is known to hold nothing better, or was given up at much the same ratio.
         """
         known = self.known.get(hub)
         if known is not None and keep[list(known.members)].all():
@@ -88,7 +88,10 @@ class Queue:
         there = int(keep[self.of.candidates(hub)].sum())
         if hub in self.tried:
             number, beaten, before = self.tried[hub]
-            if number == there and above >= beaten - self.epsilon:
+            given_up = before.upper > beaten + self.epsilon
+            if number == there and (
+                before.upper <= above + self.epsilon or (given_up and above >= beaten - self.epsilon)
+            ):
                 return before
         found = best_around(self.of, hub, keep, above=above, epsilon=self.epsilon)
         self.known.pop(hub, None)
