@@ -353,16 +353,20 @@ class Search:
 
     def shorten(self, hub: Ints, cap: float, steps: int) -> Ints:
         """The least travel found with gross deficit not above `cap` and no limit passed more than it is."""
-        best, found, aim = hub, hub, cap - 0.05 * (cap - self.deficit(hub))
-        most = float(self.outside(hub).sum()) + 1e-9
-        found = self._anneal(found, self._shorter(0.05, 5.0, aim, steps // 5))
-        for weight in (3.0, 6.0, 3.0, 3.0):
-            both = Aim(steps // 10, 0.02, 0.0005, travel=weight, people=20.0, band=50.0, seed=self._next())
-            found = self._anneal(found, both)
-            found = self._anneal(found, self._shorter(0.002, 1e5, aim, steps // 10))
+        aim, most = cap - 0.05 * (cap - self.deficit(hub)), float(self.outside(hub).sum()) + 1e-9
+
+        def better(found: Ints, best: Ints) -> Ints:
             legal = self.deficit(found) <= cap + 1e-9 and float(self.outside(found).sum()) <= most
-            if legal and self._mean_km(found) < self._mean_km(best):
-                best = found
+            return found if legal and self._mean_km(found) < self._mean_km(best) else best
+
+        within = self._anneal(hub, self._shorter(0.3, 1e5, aim, steps // 4))  # never far over the cap
+        best = better(within, hub)
+        found = self._anneal(hub, self._shorter(0.05, 5.0, aim, steps // 6))
+        for weight in (3.0, 6.0, 3.0, 3.0):
+            both = Aim(steps // 12, 0.02, 0.0005, travel=weight, people=20.0, band=50.0, seed=self._next())
+            found = self._anneal(found, both)
+            found = self._anneal(found, self._shorter(0.002, 1e5, aim, steps // 15))
+            best = better(found, best)
         return best
 
     def _mean_km(self, hub: Ints) -> float:
