@@ -171,7 +171,7 @@ def _nationally(task: Task, exempt: tuple[Exemption, ...], graph: Graph | None) 
         consortia=task.grouping.consortia,
         exempt=task.grouping.exempt == "least",
         workers=task.grouping.workers,
-        patience=float("inf") if task.grouping.deterministic else task.solver.time_limit / 10,
+        patience=float("inf") if task.grouping.deterministic else task.solver.time_limit / 40,
         out_of_time=lambda: task.left < 0.2 * task.solver.time_limit,
         tell=task.tell,
     )
