@@ -69,10 +69,18 @@ def machine() -> float:
     return (middle - start) / (time.perf_counter() - middle)
 
 
-def say(what: str, cases: int, one: Took) -> None:
-    """One line of the table."""
+def say(what: str, cases: int, one: Took) -> Took:
+    """One line of the table, as soon as it is known."""
     each, used = one.wall / cases, one.processor / cases
-    print(f"{what:34}{one.wall:8.1f} s{each:9.4f} s a case{used:9.4f} s of processor a case{one.megabytes:7.0f} MB")
+    line = f"{what:24}{one.wall:8.1f} s{each:9.4f} s a case{used:9.4f} s of processor a case{one.megabytes:7.0f} MB"
+    print(line, flush=True)
+    return one
+
+
+def alone(home: Path) -> Took:
+    """A process of its own for each of some cases."""
+    runs = [took("run", "england", "--no-report", "--out", f"{home}/runs") for _ in range(ALONE)]
+    return Took(sum(run.wall for run in runs), sum(run.processor for run in runs), max(run.megabytes for run in runs))
 
 
 def main() -> None:
@@ -80,20 +88,20 @@ def main() -> None:
     cases = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        few, _ = batch(home, cases // 10, 2)
+        few = say(f"{cases // 10:,} cases, 2 workers", cases // 10, batch(home, cases // 10, 2)[0])
         two, of_two = batch(home, cases, 2)
+        say(f"{cases:,} cases, 2 workers", cases, two)
+        each = say("one process a case", ALONE, alone(home)).wall / ALONE
+        print(
+            f"a case in a batch of two workers is {each / (two.wall / cases):.1f} times as quick as a process of its own"
+        )
+        print(
+            f"{cases:,} cases take {two.megabytes / few.megabytes:.2f} times the memory of {cases // 10:,}", flush=True
+        )
         one, of_one = batch(home, cases, 1)
-        runs = [took("run", "england", "--no-report", "--out", f"{home}/runs") for _ in range(ALONE)]
-    alone = Took(sum(run.wall for run in runs), sum(run.processor for run in runs), max(run.megabytes for run in runs))
-    say(f"{cases // 10:,} cases, 2 workers", cases // 10, few)
-    say(f"{cases:,} cases, 2 workers", cases, two)
-    say(f"{cases:,} cases, 1 worker", cases, one)
-    say("one process a case", ALONE, alone)
-    each = alone.wall / ALONE / (two.wall / cases)
-    print(f"a case in a batch of two workers is {each:.1f} times as quick as a process of its own")
+        say(f"{cases:,} cases, 1 worker", cases, one)
     print(f"two workers are {one.wall / two.wall:.2f} times as quick as one; same bytes: {of_one == of_two}")
     print(f"two processes that only count are {machine():.2f} times as quick together as in turn on this machine")
-    print(f"{cases:,} cases take {two.megabytes / few.megabytes:.2f} times the memory of {cases // 10:,}")
 
 
 if __name__ == "__main__":
