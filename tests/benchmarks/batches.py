@@ -92,12 +92,9 @@ def main() -> None:
         two, of_two = batch(home, cases, 2)
         say(f"{cases:,} cases, 2 workers", cases, two)
         each = say("one process a case", ALONE, alone(home)).wall / ALONE
-        print(
-            f"a case in a batch of two workers is {each / (two.wall / cases):.1f} times as quick as a process of its own"
-        )
-        print(
-            f"{cases:,} cases take {two.megabytes / few.megabytes:.2f} times the memory of {cases // 10:,}", flush=True
-        )
+        quicker, larger = each / (two.wall / cases), two.megabytes / few.megabytes
+        print(f"a case in a batch of two workers is {quicker:.1f} times as quick as a process of its own")
+        print(f"{cases:,} cases take {larger:.2f} times the memory of {cases // 10:,}", flush=True)
         one, of_one = batch(home, cases, 1)
         say(f"{cases:,} cases, 1 worker", cases, one)
     print(f"two workers are {one.wall / two.wall:.2f} times as quick as one; same bytes: {of_one == of_two}")
