@@ -90,6 +90,34 @@ class Point(Frozen):
         return f"{{dft: {write_rate(self.dft)}, growth: {write_rate(self.growth)}}}"
 
 
+class ClassRate(Frozen):
+    """The growth that places of one class get at least."""
+
+    group: str
+    """The class, as the column that tells classes apart writes it."""
+    growth: Rate
+    """Growth over the baseline."""
+
+    def __str__(self) -> str:
+        return f"{{group: {self.group}, growth: {write_rate(self.growth)}}}"
+
+
+def _named_once(floors: list[ClassRate]) -> list[ClassRate]:
+    names = [one.group for one in floors]
+    if len(set(names)) < len(names):
+        raise ValueError("name every class once")
+    return floors
+
+
+ClassRates = Annotated[list[ClassRate], Field(min_length=1), AfterValidator(_named_once)]
+"""Growth by class of place."""
+
+
+def class_rate(floors: Sequence[ClassRate] | None, group: str) -> float | None:
+    """The growth of a class; None for a class that is not named."""
+    return next((one.growth for one in floors or () if one.group == group), None)
+
+
 def scheduled(points: Sequence[Point], distance: float) -> float:
     """Growth on the straight lines between the corners, constant beyond the first and the last.
 

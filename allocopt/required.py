@@ -114,15 +114,19 @@ def _groups(loaded: Loaded, model: Model, groups: Groups) -> Iterator[Problem]:
             column = setting.parameters.get(name)
             if column is not None:
                 yield from _grouping(loaded, rule, column, setting.parameters.get("group"), groups)
+                for one in setting.parameters.get("floors") or ():
+                    yield from _grouping(loaded, rule, column, one.group, groups, key="floors")
 
 
-def _grouping(loaded: Loaded, rule: Rule, column: str, group: str | None, groups: Groups) -> Iterator[Problem]:
+def _grouping(
+    loaded: Loaded, rule: Rule, column: str, group: str | None, groups: Groups, *, key: str = "group"
+) -> Iterator[Problem]:
     if column not in groups:
         at = ("rules", rule.name, "column")
         said = f"the places have no grouping '{column}'{_meant(column, groups)}"
         yield Problem(said, f"name one of {', '.join(sorted(groups))}", ".".join(at), loaded.mark(*at))
     elif group is not None and group not in groups[column]:
-        at = ("rules", rule.name, "group")
+        at = ("rules", rule.name, key)
         there = sorted(set(groups[column]))
         shown = ", ".join(there[:20]) + (f" and {len(there) - 20} more" if len(there) > 20 else "")
         said = f"no place has '{group}' as its {column}{_meant(group, dict.fromkeys(there))}"

@@ -10,6 +10,7 @@
     subject to  sum_p x_p = Q                                               budget, always
                 sum_p x_p <= (1 - r)(Q + R)                                 reserve, R held back first
                 x_p >= (1 + f(d0_p)) b_p                                    growth_floor
+                x_p >= (1 + F_c(p)) b_p                                     class_floor, F_c(p) of the class of p
                 x_p >= (1 + f(d0_p, (1 + h) P_p / P'_p - 1)) b_p            per_head_floor
                 x_p <= (1 + c(d0_p)) b_p                                    growth_ceiling
                 x_p >= (1 + g(d0_p)) b_p                                    growth_schedule (or =, or <=)
@@ -23,7 +24,7 @@
     or exactly  x_p = b_p Q / B                                             uniform_growth
                 x_p = T_p (1 + (1 - min(1, k / K)) d0_p)                    equal_steps, in year k of K
                 x_p = (1 + a) b_p + b T_p B / Q                             linear_rule
-                x_p = (1 + F) b_p + s max(0, T_p - (1 + F) b_p)             floor_damping, 0 <= s <= 1
+                x_p = (1 + F_c(p)) b_p + s max(0, T_p - (1 + F_c(p)) b_p)   floor_damping, 0 <= s <= 1
                 x_p = min(max(T_p, (1 + m) h_p), (1 + c) h_p) + k max(0, T_p - (1 + c) h_p)   capped_gains, 0 <= k <= 1
 
 Symbols: x_p allocation of place p (GBP m), b_p its baseline, T_p its target, s_p its expected spend, Q the pot, B the
@@ -42,7 +43,15 @@ from allocopt.objectives import (
     shortfall_below_target,
     worst_shortfall,
 )
-from allocopt.rules.growth import budget, growth_ceiling, growth_floor, growth_schedule, per_head_floor, reserve
+from allocopt.rules.growth import (
+    budget,
+    class_floor,
+    growth_ceiling,
+    growth_floor,
+    growth_schedule,
+    per_head_floor,
+    reserve,
+)
 from allocopt.rules.movement import mover_budget, no_leapfrogging
 from allocopt.rules.need import (
     dft_ceiling,
@@ -58,6 +67,7 @@ MODEL = Model(
     rules=[
         reserve,
         growth_floor,
+        class_floor,
         per_head_floor,
         growth_ceiling,
         growth_schedule,

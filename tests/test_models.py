@@ -96,7 +96,12 @@ def test_the_parameter_that_relaxes_a_rule_is_one_of_its_own(rule):
     assert not (rule.hard and rule.relax), f"{rule.name} is hard and yet offered as a cure"
 
 
-STANDSTILL = {"steps": 3, "points": [{"dft": "0%", "growth": "0%"}], "column": "region"}
+STANDSTILL = {
+    "steps": 3,
+    "points": [{"dft": "0%", "growth": "0%"}],
+    "column": "region",
+    "floors": [{"group": "north", "growth": "0%"}],
+}
 
 
 def nothing(parameter: Parameter) -> object:

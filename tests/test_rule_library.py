@@ -14,13 +14,16 @@ import allocopt
 from allocopt.cli import app
 from allocopt.errors import Infeasible, ScenarioFault
 from allocopt.ledger import whole_pounds
-from allocopt.model import Point, Taper, load_model, scheduled
+from allocopt.model import ClassRate, Point, Taper, load_model, scheduled
 
 POUND = 1e-6
 SCHEDULE = [Point.model_validate({"dft": "-10%", "growth": "5%"}), Point.model_validate({"dft": "10%", "growth": "1%"})]
 HIGHER = [Point.model_validate({"dft": "-10%", "growth": "6%"}), Point.model_validate({"dft": "10%", "growth": "2%"})]
+LOWER_FLOORS = [ClassRate.model_validate({"group": "north", "growth": "1%"})]
+HIGHER_FLOORS = [ClassRate.model_validate({"group": "north", "growth": "3%"})]
 TIGHTER = {
     "growth_floor": ({"rate": 0.01}, {"rate": 0.02}),
+    "class_floor": ({"column": "region", "floors": LOWER_FLOORS}, {"column": "region", "floors": HIGHER_FLOORS}),
     "per_head_floor": ({"rate": 0.0}, {"rate": 0.01}),
     "growth_ceiling": ({"rate": 0.10}, {"rate": 0.08}),
     "growth_schedule": ({"points": SCHEDULE}, {"points": HIGHER}),

@@ -116,9 +116,27 @@ def linear_rule(of: Decided, step: int, *, a: float | None = None, b: float | No
     return exactly(of, step, amount, POUND + of.carried(step) * (1.0 + abs(a)))
 
 
-def floor_damping(of: Decided, step: int, *, rate: float) -> Limits:
+def _by_class(of: Decided, column: str | None, floors: Sequence[Plain], otherwise: float) -> Floats:
+    """(n,) the growth of each place's class; `otherwise` for classes that are not named."""
+    named = {str(one["group"]): float(one["growth"]) for one in floors}
+    classes = group_of(of.known, column) if column else [""] * len(of.known.places)
+    return np.array([named.get(one, otherwise) for one in classes])
+
+
+def class_floor(of: Decided, step: int, *, column: str, floors: Sequence[Plain]) -> Limits:
+    """Allocation of at least (1 + the growth of the class) x the year before, for the classes that are named."""
+    growth = _by_class(of, column, floors, -np.inf)
+    slip = POUND + of.carried(step) * float(1.0 + np.max(growth, initial=0.0))
+    with np.errstate(invalid="ignore"):
+        return at_least(of, step, (1.0 + growth) * of.prior(step), slip)
+
+
+def floor_damping(
+    of: Decided, step: int, *, rate: float, column: str | None = None, floors: Sequence[Plain] | None = None
+) -> Limits:
     """The published algebra: s = 1 - what floors cost / what is above them."""
-    floor, target = (1.0 + rate) * of.prior(step), of.known.target[:, step]
+    growth = _by_class(of, column, floors or (), rate)
+    floor, target = (1.0 + growth) * of.prior(step), of.known.target[:, step]
     cost, above = np.maximum(0.0, floor - target), np.maximum(0.0, target - floor)
     scale = 1.0 - cost.sum() / above.sum() if above.sum() else 1.0
     return _shared(exactly(of, step, floor + scale * above), scale)
@@ -144,6 +162,7 @@ ROUNDS: Mapping[str, Callable[..., Limits]] = {
     one.__name__: one
     for one in (
         reserve,
+        class_floor,
         per_head_floor,
         growth_schedule,
         dft_ceiling,

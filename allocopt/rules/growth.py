@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from allocopt.model import Schedule, Taper, rule, scheduled, tapered
+from allocopt.model import ClassRates, Column, Schedule, Taper, class_rate, rule, scheduled, tapered
 from allocopt.units import Rate
 
 
@@ -45,6 +45,17 @@ def reserve(m: Any, *, share: Rate) -> Any:
 def growth_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> Any:
     """No place grows by less than `rate` over its baseline; the floor fades with `taper` for places over target."""
     return m.allocation[p] >= (1 + tapered(rate, taper, m.opening_dft[p])) * m.baseline[p]
+
+
+@rule(
+    unit="%",
+    equation="x_p >= (1 + F_c(p)) b_p",
+    source="Local government finance settlement 2011-12: floors by class of authority (calculation of floor damping)",
+)
+def class_floor(m: Any, p: str, *, column: Column, floors: ClassRates) -> Any:
+    """No place grows by less than the floor of its class; a class that is not named has none."""
+    rate = class_rate(floors, m.groups[column][p])
+    return None if rate is None else m.allocation[p] >= (1 + rate) * m.baseline[p]
 
 
 @rule(

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from allocopt.model import rule
+from allocopt.model import ClassRates, Column, class_rate, rule
 from allocopt.units import Rate
 
 
@@ -62,16 +62,17 @@ def linear_rule(m: Any, p: str, *, a: Rate | None = None, b: Rate | None = None)
 @rule(
     index="year",
     unit="GBP m",
-    equation="x_p = (1 + F) b_p + s max(0, T_p - (1 + F) b_p)",
+    equation="x_p = (1 + F_c(p)) b_p + s max(0, T_p - (1 + F_c(p)) b_p)",
     source="Local government finance settlement 2011-12, floor damping: s = 1 - cost of the floor / gains above it",
     relax=("rate", "down"),
     finds="damping_scale",
 )
-def floor_damping(m: Any, *, rate: Rate) -> Any:
-    """Every place gets its floor, growth of `rate`, and the same scaled part s of what its target is above the
-    floor."""
+def floor_damping(m: Any, *, rate: Rate, column: Column | None = None, floors: ClassRates | None = None) -> Any:
+    """Every place gets its floor, growth of `rate` (or of its class in `column`, where `floors` names it), and the
+    same scaled part s of what its target is above the floor."""
     scale = m.amounts("damping_scale", {"s": 1.0})["s"]
-    floor = {p: (1 + rate) * m.known_baseline[p] for p in m.places}
+    own = {p: None if column is None else class_rate(floors, m.groups[column][p]) for p in m.places}
+    floor = {p: (1 + (rate if own[p] is None else own[p])) * m.known_baseline[p] for p in m.places}
     return {p: m.allocation[p] == floor[p] + scale * max(0.0, m.target[p] - floor[p]) for p in m.places}
 
 
