@@ -89,6 +89,8 @@ def effects_tables(
     if has_spend(last):
         tables["deficit"] = _deficit(last, base, attributes)
     tables |= _inequality_tables(last, attributes) | {"path": _path(years)}
+    for name, table in tables.items() if len(years) > 1 else ():
+        table.attrs["title"] += "" if name == "path" else f"; of {list(years)[-1]}, the last year, alone"
     for table in tables.values():
         _mark_modelled(table, modelled=modelled_spend and has_spend(last))
     return {name: _rounded(table) for name, table in tables.items()}

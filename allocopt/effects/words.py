@@ -87,7 +87,9 @@ def summary(tables: Mapping[str, pd.DataFrame], *, modelled_spend: bool) -> str:
     """One paragraph of plain words from the tables of `effects_tables`: gross and net, before and after."""
     spend = _spend(tables, "modelled" if modelled_spend else "recorded")
     parts = [_uniform(tables), _cash(tables), _fifths(tables), _distance(tables), spend, _gini(tables)]
-    return " ".join(part for part in parts if part)
+    said = " ".join(part for part in parts if part)
+    years = [str(year) for year in tables["path"].index] if "path" in tables else []
+    return said if len(years) < 2 else f"Of {years[-1]}, the last year, alone: {said}"
 
 
 def warnings(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:

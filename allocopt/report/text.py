@@ -54,7 +54,7 @@ def show_run(found: Run, *, quiet: bool = False) -> None:
         )
     )
     out.print(table("Rules", ["rule", "binding rows", "price of easing it"], map(rule_row, said["rules"]), left=1))
-    out.print(table("Who gains and who loses, by region (against uniform growth)", *region_table(found.effects)))
+    out.print(table(f"{region_title(found)} (against uniform growth)", *region_table(found.effects)))
     if "formulas" in found.tables:
         out.print(table("Candidate formulas, against the scenario's own", *formula_table(found.effects), left=1))
     show_stress(said.get("stress", {}))
@@ -92,6 +92,12 @@ def formula_table(effects: pd.DataFrame) -> tuple[list[str], list[tuple[str, ...
         gains = f"{row['gaining_places']:,.0f} / {row['losing_places']:,.0f}"
         shown.append((escape(str(name)), pounds(int(row["gross_movement_gbp"])), gains, *crossing))
     return ["formula", "moves", "gain / lose", "past 5%", "past 10%", "past 20%"], shown
+
+
+def region_title(found: Run) -> str:
+    """Of a path over years the table is of the last year, while the headline adds the years up."""
+    years = list(dict.fromkeys(found.allocations["year"]))
+    return f"Who gains and who loses, by region{f', in {years[-1]} alone' if len(years) > 1 else ''}"
 
 
 def region_table(effects: pd.DataFrame) -> tuple[list[str], list[tuple[str, ...]]]:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from small_case import path_over_years
 
+import allocopt
 from allocopt.report.console import table
+from allocopt.report.text import show_run
 
 ROOT = Path(__file__).parents[2]
 SMALL = ROOT / "tests" / "fixtures" / "bad" / "good" / "scenario.yaml"
@@ -90,3 +93,14 @@ def test_parquet_twins_hold_the_same_rows(tmp_path):
     for path in folder.glob("*.csv"):
         assert len(pd.read_parquet(path.with_suffix(".parquet"))) == len(pd.read_csv(path))
     assert pd.read_parquet(folder / "allocations.parquet")["allocation_gbp"].dtype == "int64"
+
+
+def test_tables_of_a_path_say_that_they_are_of_the_last_year(tmp_path, capsys):
+    # the headline adds the years up; the tables by region are of the last one
+    run = allocopt.run(path_over_years(tmp_path, ["£525m", "£540m"]), out=None)
+    show_run(run)
+    last = run.allocations["year"].iloc[-1]
+    assert f"in {last} alone" in " ".join(capsys.readouterr().out.split())
+    assert run.record["summary"].startswith(f"Of {last}, the last year, alone: ")
+    titles = {name: title for name, title in run.record["titles"].items() if name != "path"}
+    assert all(f"; of {last}, the last year, alone" in title for title in titles.values())
