@@ -137,3 +137,14 @@ def test_modelled_spend_is_said_with_the_price():
     found = prices(make_plan(gather(load("england-ccgs"))))["growth_floor"]
     assert found.words.endswith("(modelled spend)")
     assert found.price == pytest.approx(found.at_most, rel=0.01)
+
+
+@pytest.mark.slow
+def test_a_price_of_a_national_path_is_proven_from_both_sides_and_is_a_difference_of_two_runs():
+    plan = make_plan(gather(load("england-path")))
+    found = prices(plan)["growth_floor"]
+    assert found.step is not None
+    assert found.price == pytest.approx(found.at_most, rel=1e-3)
+    eased = make_plan(gather(load("england-path", set=[f"rules.growth_floor.rate={2.5 - 10 * found.step:.9g}%"])))
+    difference = (plan.stages[0].value - eased.stages[0].value) / (10 * found.step)
+    assert difference == pytest.approx(found.price, rel=0.02)

@@ -16,6 +16,7 @@ from allocopt.model import Model, Rule
 from allocopt.plan import Facts, facts_of
 from allocopt.problem import build
 from allocopt.settings import RuleSetting
+from allocopt.solve.alone import Alone
 from allocopt.solve.cases import joined, possible
 from allocopt.solve.compiled import Compiled, compile_problem
 from allocopt.units import MONEY
@@ -30,7 +31,10 @@ PATIENCE = 30.0
 
 
 def write_allocation(facts: Facts, model: Model, rules: Mapping[str, RuleSetting]) -> Compiled:
-    """The programme of an allocation model without objectives."""
+    """The programme of an allocation model without objectives; of one rule alone without building it in Pyomo."""
+    on = [*model.always, *(rule for rule in model.rules if rule.name in rules)]
+    if len(on) == 1:
+        return Alone(facts.situation, model).compiled(on[0], rules.get(on[0].name, RuleSetting()))
     return compile_problem(build(facts.situation, model, rules=rules, objectives=()))
 
 

@@ -41,6 +41,8 @@ STEADY = 1e-4
 """Relative gap down to which prices go half way only, from the best so far to the master's: the master's swing.
 Measured on ten national years: 27, 30 and 45 rounds a stage; without, 31, 18 and 125. A single year takes 3 without,
 15 with it, and goes the whole way."""
+SWINGING = 50
+"""Rounds after which they go the whole way again: half ways only come near a value of nothing."""
 RECENT = 10
 """Latest answers that the next stage starts with, beside those in the mix."""
 NOISE = 1e-10
@@ -160,22 +162,26 @@ def decompose(
     `answers` are columns of earlier stages. None says nothing about feasibility: the whole-matrix method then decides.
     """
     room, began = answering(blocks.chains), time.perf_counter()
-    first = answers or (room.cheapest(blocks.chains, cost),)
+    free = None if answers else room.cheapest(blocks.chains, cost)
+    first = answers or (free,)
     if first[0] is None:
         return None
+    least = -np.inf if free is None else float(np.sum(cost * free))
     master, best, penalty = _Master(compiled, blocks, cost), (-np.inf, cost, cost, cost), 0
     scale = max((abs(side) for side in (*master.lower, *master.upper) if np.isfinite(side)), default=1.0)
     for answer in first:
         master.add(answer)
     for number in range(1, MOST_ROUNDS):
         value, missed, prices, shares = master.solve()
-        if room is not single and np.isfinite(best[0]) and value - best[0] > STEADY * abs(value):
-            prices = (best[1] + prices) / 2
+        if room is not single:
+            prices = _steadied(prices, best, value, number)
         reduced = cost - master.matrix.T @ prices
         answer = room.cheapest(blocks.chains, reduced)
         bound = master.bound(prices, reduced, answer)
         if bound > best[0]:
             best = (bound, prices, reduced, answer)
+        if least > best[0] and value - least <= NOISE * scale:  # nothing that couples places costs anything
+            best = (least, np.zeros(len(prices)), cost, first[0])
         if value - best[0] <= max(CLOSE * abs(value), NOISE * scale):
             if missed <= NOISE * scale:
                 return _finished(compiled, blocks, master, best[1:], shares, room, number)
@@ -188,6 +194,12 @@ def decompose(
             return None
         master.add(answer)
     return None
+
+
+def _steadied(prices: Array, best: tuple[float, Array, Array, Array], value: float, number: int) -> Array:
+    """The master's prices, or half way to them from the best so far while the gap is wide."""
+    wide = np.isfinite(best[0]) and value - best[0] > STEADY * abs(value)
+    return (best[1] + prices) / 2 if wide and number <= SWINGING else prices
 
 
 def _finished(
