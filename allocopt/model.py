@@ -113,9 +113,9 @@ ClassRates = Annotated[list[ClassRate], Field(min_length=1), AfterValidator(_nam
 """Growth by class of place."""
 
 
-def class_rate(floors: Sequence[ClassRate] | None, group: str) -> float | None:
-    """The growth of a class; None for a class that is not named."""
-    return next((one.growth for one in floors or () if one.group == group), None)
+def class_rate(floors: Sequence[ClassRate] | None, group: str, *, otherwise: float) -> float:
+    """The growth of a class; `otherwise` for a class that is not named."""
+    return next((one.growth for one in floors or () if one.group == group), otherwise)
 
 
 def scheduled(points: Sequence[Point], distance: float) -> float:

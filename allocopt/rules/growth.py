@@ -54,8 +54,8 @@ def growth_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> A
 )
 def class_floor(m: Any, p: str, *, column: Column, floors: ClassRates) -> Any:
     """No place grows by less than the floor of its class; a class that is not named has none."""
-    rate = class_rate(floors, m.groups[column][p])
-    return None if rate is None else m.allocation[p] >= (1 + rate) * m.baseline[p]
+    rate = class_rate(floors, m.groups[column][p], otherwise=-1.0)
+    return m.allocation[p] >= (1 + rate) * m.baseline[p] if rate > -1 else None
 
 
 @rule(

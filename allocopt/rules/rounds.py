@@ -71,8 +71,8 @@ def floor_damping(m: Any, *, rate: Rate, column: Column | None = None, floors: C
     """Every place gets its floor, growth of `rate` (or of its class in `column`, where `floors` names it), and the
     same scaled part s of what its target is above the floor."""
     scale = m.amounts("damping_scale", {"s": 1.0})["s"]
-    own = {p: None if column is None else class_rate(floors, m.groups[column][p]) for p in m.places}
-    floor = {p: (1 + (rate if own[p] is None else own[p])) * m.known_baseline[p] for p in m.places}
+    groups = {} if column is None else m.groups[column]
+    floor = {p: (1 + class_rate(floors, groups.get(p, ""), otherwise=rate)) * m.known_baseline[p] for p in m.places}
     return {p: m.allocation[p] == floor[p] + scale * max(0.0, m.target[p] - floor[p]) for p in m.places}
 
 

@@ -162,19 +162,17 @@ def decompose(
     `answers` are columns of earlier stages. None says nothing about feasibility: the whole-matrix method then decides.
     """
     room, began = answering(blocks.chains), time.perf_counter()
-    free = None if answers else room.cheapest(blocks.chains, cost)
-    first = answers or (free,)
-    if first[0] is None:
+    first = _first_answers(blocks, cost, answers, room)
+    if not first:
         return None
-    least = -np.inf if free is None else float(np.sum(cost * free))
+    least = -np.inf if answers else float(np.sum(cost * first[0]))
     master, best, penalty = _Master(compiled, blocks, cost), (-np.inf, cost, cost, cost), 0
     scale = max((abs(side) for side in (*master.lower, *master.upper) if np.isfinite(side)), default=1.0)
     for answer in first:
         master.add(answer)
     for number in range(1, MOST_ROUNDS):
         value, missed, prices, shares = master.solve()
-        if room is not single:
-            prices = _steadied(prices, best, value, number)
+        prices = prices if room is single else _steadied(prices, best, value, number)
         reduced = cost - master.matrix.T @ prices
         answer = room.cheapest(blocks.chains, reduced)
         bound = master.bound(prices, reduced, answer)
@@ -194,6 +192,12 @@ def decompose(
             return None
         master.add(answer)
     return None
+
+
+def _first_answers(blocks: Blocks, cost: Array, answers: Sequence[Array], room: ModuleType) -> Sequence[Array]:
+    """The answers to start with: those of earlier stages, or the cheapest at no prices; none where a chain has none."""
+    free = None if answers else room.cheapest(blocks.chains, cost)
+    return answers if free is None else (free,)
 
 
 def _steadied(prices: Array, best: tuple[float, Array, Array, Array], value: float, number: int) -> Array:
