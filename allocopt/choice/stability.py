@@ -16,6 +16,8 @@ from allocopt.choice.connected import grown_around, is_large
 from allocopt.choice.field import Array, Field, Flags
 from allocopt.choice.search import Best, best_around, bound
 
+GROWN_LEVELS = 8
+"""Where connected coalitions are grown: at so many levels, those with the most to gain, around each hub."""
 OUTSIDE = -1e12
 """Stands for the level of a place in no consortium inside the loops."""
 
@@ -157,7 +159,7 @@ class _Search:
         links, found, epsilon = self.of.links(np.arange(len(self.of))), list[Blocking](), 0.0
         for hub in self.of.hubs.tolist():
             top: Blocking | None = None
-            for level, upper in sorted(self.levels(hub, keep, least), key=lambda one: -one[1]):
+            for level, upper in sorted(self.levels(hub, keep, least), key=lambda one: -one[1])[:GROWN_LEVELS]:
                 epsilon = max(epsilon, upper)
                 if upper <= (least if top is None else top.gain) + self.tolerance:
                     break
