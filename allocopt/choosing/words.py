@@ -21,6 +21,8 @@ from allocopt.units import say_money
 
 LISTED = 5
 """How many areas and places that drive a score run.json and the terminal name."""
+WITHOUT_MEASURE = 1e11
+"""A gain above this is that of places that are in no consortium: any lawful one is better."""
 CHANCE = 0.05
 """A p-value up to this is told as more than chance."""
 
@@ -151,8 +153,10 @@ def _hold_words(found: Chosen, one: Judged) -> str:
     if one.stability.stable:
         return f"{one.name} would hold: no coalition gains more than {gain_words(found, one.stability.epsilon)}"
     if top is None:
-        gain = gain_words(found, one.stability.epsilon)
-        return f"no coalition that would break {one.name} up was found, but a gain of up to {gain} is not ruled out"
+        open_end = f"a gain of up to {gain_words(found, one.stability.epsilon)}"
+        if one.stability.epsilon > WITHOUT_MEASURE:
+            open_end = "a coalition of practices that are all in none"
+        return f"no coalition that would break {one.name} up was found, but {open_end} is not ruled out"
     number = len(one.stability.blocking)
     more = "at least " if number == found.said.shown else ""
     by = f", the first by {gain_words(found, top.gain)} for each member" if np.isfinite(top.level) else ""
