@@ -38,10 +38,12 @@ def _priced(chains: Chains, cost: Array) -> Net:
 def _in_reach(chains: Chains, net: Net) -> Net:
     """The same within the amounts that can be reached, without the kinks and lines that cost nothing."""
     low, high = chains.reach
-    kept, between = net.kink_jump > 0.0, net.line_jump > 0.0
+    kept = net.kink_jump > 0.0
+    cost, between = _outside(chains, net)
     return net._replace(
         low=low,
         high=high,
+        cost=cost,
         kink_first=_after(kept, net.kink_first),
         kink=net.kink[kept],
         kink_jump=net.kink_jump[kept],
@@ -51,6 +53,17 @@ def _in_reach(chains: Chains, net: Net) -> Net:
         line_jump=net.line_jump[between],
         line_falls=net.line_falls[between],
     )
+
+
+def _outside(chains: Chains, net: Net) -> tuple[Array, Flags]:
+    """The cost of every amount with the lines on one side of which it always lies, and which lines are left."""
+    node, size = chains.lines.node, net.line_jump
+    above, below = net.ratio <= net.least[node], net.ratio >= net.most[node]
+    slope = np.where(above & ~net.line_falls, size, np.where(below & net.line_falls, -size, 0.0))
+    cost = net.cost.copy()
+    np.add.at(cost, node, slope)
+    np.add.at(cost, node - 1, -slope * net.ratio)
+    return cost, (size > 0.0) & ~above & ~below
 
 
 def _after(kept: Flags, first: Ints) -> Ints:

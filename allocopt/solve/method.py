@@ -107,6 +107,8 @@ class Method:
         return all(np.array_equal(one, other) for one, other in (*sides, *columns))
 
     def _proven(self, current: Compiled, cost: Array, point: Point) -> bool:
-        """The rounds are believed only when their prices prove it on the whole matrix."""
+        """The rounds are believed only when their point obeys the whole matrix and their prices prove it there."""
+        if largest_violation(current, point.values) > A_POUND:
+            return False
         value, bound = float(np.sum(cost * point.values)), dual_bound(current, cost, point.prices)
         return value - bound <= max(PROVEN * abs(value), 1e-9 * float(np.abs(point.values).max()))

@@ -178,6 +178,25 @@ def test_the_compiled_loops_agree_with_their_plain_twin(seed):
     assert cost @ answer == pytest.approx(plain_twin(blocks.chains, cost), rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("limits", [(0.03, 0.10), (-0.05, 0.02)])
+def test_uniform_growth_beyond_a_limit_is_answered_exactly(seed, limits):
+    # the pot grows by 1% in the last year: less than every floor of 3%, so no place can grow by less than uniform
+    # growth; and by 5% before, more than every ceiling of 2%
+    given, floor, ceiling = path(seed=seed), *limits
+    slower = np.array([1.0, 1.0, 1.01 / 1.05])
+    given = replace(given, pot=given.pot * slower, target=given.target * slower)
+    rules = on(growth_floor={"rate": floor}, growth_ceiling={"rate": ceiling})
+    compiled = compiled_of(given, rules=rules, objectives=ORDER)
+    blocks, cost = priced(compiled, seed=seed)
+    answer = several.cheapest(blocks.chains, cost)
+    rest, left = without_coupling(compiled, blocks)
+    prices = several.row_prices(blocks.chains, cost, answer, compiled.matrix.shape[0])[rest]
+    assert largest_violation(left, answer) < 1e-9
+    assert cost @ answer == pytest.approx(cost @ minimise(left, cost, time_limit=60).values, rel=1e-9)
+    assert cost @ answer == pytest.approx(dual_bound(left, cost, prices), rel=1e-9)
+
+
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), years=st.integers(2, 4), floor=st.floats(-0.05, 0.04))
 def test_any_path_is_proved_by_its_prices(seed, years, floor):
