@@ -16,7 +16,7 @@ from allocopt.grouping.bounds import reach_bound
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import unreachable
 from allocopt.grouping.instance import possible_pairs
-from allocopt.grouping.national import USUAL, legal_pairs
+from allocopt.grouping.national import legal_pairs
 from allocopt.grouping.neighbours import delaunay_graph, in_one_piece
 from allocopt.grouping.regions import Rounds, improve
 from allocopt.grouping.search import Search
@@ -98,7 +98,7 @@ def test_annealed_regions_never_make_a_plan_worse_and_keep_it_in_one_piece():
     hub = search.settle(search.start())
     rounds, better = rounds_of(search, graph=graph), hub
     for _ in range(3):
-        better = rounds.anneal(better, search.land, USUAL)
+        better = rounds.anneal(better, search.land, 0.01, 3.0)
     assert search.energy(better) <= search.energy(hub)
     assert in_one_piece(graph, better)
     assert not [one for one in broken_rules(checked(instance, where, better)) if one.rule in ("contiguity", "reach")]

@@ -22,7 +22,7 @@ from allocopt.grouping.instance import Instance, Ints, Pairs, possible_pairs
 from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.neighbours import Graph
 from allocopt.grouping.regions import EFFORT, ROUND, Rounds, annealed, improve
-from allocopt.grouping.search import Search
+from allocopt.grouping.search import PEOPLE, Search
 from allocopt.grouping.travel import travel_bound
 from allocopt.model import Model
 from allocopt.solve.integer import Effort
@@ -38,7 +38,7 @@ CHAIN_STEPS = 14_000
 """Steps of a chain for each place, at most."""
 USUAL = Aim(0, 0.3, 0.01, people=0.3)
 """How a chain cools."""
-ANNEAL_SECONDS, REGION_SECONDS = 3.5, 2.5
+ANNEAL_SECONDS, REGION_SECONDS = 0.6, 2.5
 """Seconds of the time limit that a region stands for, annealed or solved as an integer programme. Contiguous regions
 are annealed alone, twice as often: their programmes need a round of cuts for each place that is cut off."""
 LIFT_NODES = 1_500
@@ -219,8 +219,8 @@ def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: C
     for step in range(int(often)):
         if search.out_of_time() or search.done(hub):
             break
-        hub = rounds.anneal(hub, search.land, USUAL)
-        if step % 5 == 4:
+        hub = rounds.anneal(hub, search.land, USUAL.cold, PEOPLE)
+        if step % 20 == 19:
             wanted.tell(
                 f"annealed: gross deficit GBP {search.deficit(hub):,.1f}m, bound GBP {search.bound.value:,.1f}m"
             )

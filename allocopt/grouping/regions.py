@@ -8,7 +8,7 @@ found side by side and taken together. Imports `anneal`, `exact`, `instance`, `p
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,10 +26,12 @@ ROUND = 8
 """Regions of a round."""
 FEWEST, MOST = 3, 16
 """Consortia of a region: few at first, more the oftener its middle was tried in vain."""
-WIDE = (12, 32)
+ANNEALED = (3, 16)
 """Consortia of a region that is annealed."""
-WIDE_STEPS = 20_000
+STEPS = (2_000, 20_000)
 """Steps of its annealing for each of its places."""
+HEATS, FIRST = (-1.0, 0.7), (-1.5, 0.5)
+"""Powers of ten: the heat that it starts from, GBP m, and the first weight of a thousand missing people over it."""
 PAIRS_FIRST, PAIRS_MOST = 2_000, 6_000
 """Pairs of a region's programme, likewise."""
 CLOSE = 0.01
@@ -97,15 +99,16 @@ class Rounds:
     def __post_init__(self) -> None:
         self.tried = np.zeros(len(self.instance), dtype=np.int64)
 
-    def anneal(self, hub: Ints, land: Land, usual: Aim) -> Ints:
-        """The plan after one round of wide regions annealed as `usual` says, the first weight of people drawn."""
-        middles = self._middles(hub, *WIDE)
+    def anneal(self, hub: Ints, land: Land, cold: float, people: float) -> Ints:
+        """The plan after one round of regions annealed down to `cold`; heats and weights are drawn."""
+        middles = self._middles(hub, *ANNEALED)
         jobs = list[tuple[Land, Ints, Aim]]()
         for _, chosen in middles:
             focus = np.flatnonzero(np.isin(hub, chosen) & ~self.frozen)
-            first = usual.hot * float(self.draw.uniform(0.06, 0.18))
-            seed = int(self.draw.integers(1, 2**31))
-            aim = replace(usual, steps=WIDE_STEPS * len(focus), people_first=first, seed=seed, focus=focus)
+            hot = float(10 ** self.draw.uniform(*HEATS))
+            first = hot * float(10 ** self.draw.uniform(*FIRST))
+            steps, seed = int(len(focus) * self.draw.integers(*STEPS)), int(self.draw.integers(1, 2**31))
+            aim = Aim(steps, hot, cold, people=people, people_first=first, seed=seed, focus=focus)
             jobs.append((land, hub, aim))
         start = hub
         for (middle, _), found in zip(middles, self.crew.do(annealed, jobs), strict=True):
