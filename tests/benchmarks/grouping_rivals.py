@@ -34,8 +34,8 @@ Measured in November 2026 on two cores that other programmes shared (spopt 0.7, 
     spopt SKATER                      84.6  100.0%  11.93      9     0      3  no
     GerryChain bursts                  0.0    0.0%  13.64      6     0     12  no
 
-All of England in the second contest: GerryChain GBP 469.4m at 9.53 km in 198 groups after 100 s of processor time (bound
-of our rules GBP 307.3m); ours and spopt's were not measured to their end on that machine.
+All of England in the second contest: GerryChain GBP 469.4m at 9.53 km in 198 groups after 100 s of processor time
+(bound of our rules GBP 307.3m); ours and those of spopt were not measured to their end on that machine.
 """
 
 from __future__ import annotations
