@@ -41,7 +41,7 @@ USUAL = Aim(0, 0.3, 0.01, people=0.3)
 ANNEAL_SECONDS, REGION_SECONDS = 0.6, 2.5
 """Seconds of the time limit that a region stands for, annealed or solved as an integer programme. Contiguous regions
 are annealed alone, twice as often: their programmes need a round of cuts for each place that is cut off."""
-LIFT_NODES = 1_500
+LIFT_NODES = 200
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ PAIRS_FIRST, PAIRS_MOST = 2_000, 6_000
 """Pairs of a region's programme, likewise."""
 CLOSE = 0.01
 """GBP m: a region is not solved closer than this."""
-EFFORT = Effort(gap_absolute=CLOSE, nodes=400)
+EFFORT = Effort(gap_absolute=CLOSE, nodes=150)
 
 
 @dataclass(frozen=True)
