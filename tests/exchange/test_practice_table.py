@@ -215,7 +215,7 @@ def test_the_shipped_practices_are_an_official_table_too():
 def test_a_published_table_reads_without_editing_and_its_indices_agree_with_a_hand_sum():
     # four practices of the tool's own table for 2024/25, whose PCN, location and patients columns are empty
     # (contains public sector information licensed under the Open Government Licence v3.0)
-    found = read_official(Path(__file__).parents[1] / "fixtures" / "tables" / "aif_practices_2024_25.csv")
+    found = read_official(Path(__file__).parents[1] / "fixtures" / "official" / "aif_practices_2024_25.csv")
     assert found.table["population"].sum() == pytest.approx(41884.367923)
     table = need_indices(found, places_by(found)).set_index("Place / ICB")
     # Stockton-on-Tees: 28663.742497 of prescribing over 22627.550229 people, its ICB 51176.577416 over 41884.367923
