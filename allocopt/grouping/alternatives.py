@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from allocopt.errors import Infeasible, Stopped
-from allocopt.grouping.exact import _broken, _Stages, _with_cuts, assignment
+from allocopt.grouping.exact import Staged, assignment, cuts_needed, with_cuts
 from allocopt.grouping.instance import Array, Instance, Ints, Pairs, components, possible_pairs
 from allocopt.grouping.measure import moved, overspends
 from allocopt.grouping.neighbours import Graph, delaunay_graph
@@ -211,15 +211,15 @@ class _Region:
 
     def _solved(self, cost: Array, effort: Effort) -> Ints | None:
         """One programme, with the cuts that contiguity needs; None where no plan was found."""
-        run = _Stages(self.built, self.compiled, self.search.graph)
+        run = Staged(self.built, self.compiled, self.search.graph)
         try:
             for _ in range(ROUNDS):
                 values = minimise_whole(run.compiled, cost, effort=effort).values
-                cuts = _broken(run, values)
+                cuts = cuts_needed(run, values)
                 if not cuts:
                     self.compiled = run.compiled
                     return assignment(self.built, run.compiled, self.search.instance, values)
-                run.compiled = _with_cuts(run.compiled, cuts)
+                run.compiled = with_cuts(run.compiled, cuts)
         except (Infeasible, Stopped):
             return None
         return None

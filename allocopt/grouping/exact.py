@@ -8,7 +8,7 @@ Imports `programme`, `instance`, `neighbours` and `solve`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -48,7 +48,7 @@ class Answer:
 
 
 @dataclass
-class _Stages:
+class Staged:
     """One compiled part on its way through the stages."""
 
     built: Built
@@ -75,7 +75,7 @@ def solve_part(
     """
     built = build_part(model, instance, part, objectives)
     compiled = compile_problem(built)
-    run = _Stages(built, compiled, graph)
+    run = Staged(built, compiled, graph)
     if start is not None:
         run.values = point_of(built, compiled, instance, part, start)
     for number, (effort, slack) in enumerate(zip(efforts, slacks, strict=True)):
@@ -86,14 +86,14 @@ def solve_part(
     return Answer(part.places, hub, value, bound, cap)
 
 
-def _stage(run: _Stages, number: int, objective: Objective, effort: Effort, slack: Slack) -> None:
+def _stage(run: Staged, number: int, objective: Objective, effort: Effort, slack: Slack) -> None:
     cost, offset = run.compiled.costs[number], float(run.compiled.offsets[number])
     for _ in range(CUT_ROUNDS):
         point = minimise_whole(run.compiled, cost, effort=effort, start=run.values)
-        cuts = _broken(run, point.values)
+        cuts = cuts_needed(run, point.values)
         if not cuts:
             break
-        run.compiled = _with_cuts(run.compiled, cuts)
+        run.compiled = with_cuts(run.compiled, cuts)
         run.values = None
     else:
         raise Stopped("contiguity was not reached: too many rounds of cuts")
@@ -130,7 +130,7 @@ def assignment(built: Built, compiled: Compiled, instance: Instance, values: Arr
     return np.array([instance.index[chosen[p]] for p in built.view.places], dtype=np.int64)
 
 
-def _broken(run: _Stages, values: Array) -> list[tuple[list[int], list[int]]]:
+def cuts_needed(run: Staged, values: Array) -> list[tuple[list[int], list[int]]]:
     """For each place cut off from its hub: the columns that may be 1 only if one of the others is."""
     if run.graph is None:
         return []
@@ -149,10 +149,8 @@ def _broken(run: _Stages, values: Array) -> list[tuple[list[int], list[int]]]:
     return cuts
 
 
-def _with_cuts(compiled: Compiled, cuts: Sequence[tuple[list[int], list[int]]]) -> Compiled:
+def with_cuts(compiled: Compiled, cuts: Sequence[tuple[list[int], list[int]]]) -> Compiled:
     """The programme with the rows x_ph <= sum of x_qh over the border of the part that holds p."""
-    from dataclasses import replace  # noqa: PLC0415 - used here alone
-
     n, start = compiled.matrix.shape[1], compiled.matrix.shape[0]
     rows = sp.lil_array((len(cuts), n))
     for number, (inside, border) in enumerate(cuts):
