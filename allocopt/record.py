@@ -59,13 +59,7 @@ def record(plan: Plan, *, with_prices: bool = True) -> dict[str, Any]:
     facts, priced = plan.facts, prices(plan) if with_prices else {}
     jumps = cliffs(facts)
     return {
-        "format": 1,
-        "name": facts.loaded.scenario.name,
-        "hash": inputs_hash(facts),
-        "scenario": dict(facts.loaded.resolved),
-        "overrides": list(facts.loaded.overrides),
-        "model": facts.loaded.scenario.model,
-        "status": plan.status,
+        **what_was_asked(facts, plan.status),
         "pot_gbp": {
             year: round(float(pot) * 1e6) for year, pot in zip(facts.situation.years, facts.situation.pot, strict=True)
         },
@@ -74,10 +68,30 @@ def record(plan: Plan, *, with_prices: bool = True) -> dict[str, Any]:
         "rules": [_rule_record(plan, rule, priced.get(rule.name)) for rule in plan.programme.rules.values()],
         "cliffs": [one.as_dict() for one in jumps],
         "neighbours": neighbours(facts, plan.allocation),
+        **what_it_rests_on(facts, [*warnings_of(facts, jumps), *ties_warning(plan)]),
+        "ties": ties_record(plan),
+    }
+
+
+def what_was_asked(facts: Facts, status: str) -> dict[str, Any]:
+    """The first part of every run.json: the scenario as it was resolved, its hash, and how the run ended."""
+    return {
+        "format": 1,
+        "name": facts.loaded.scenario.name,
+        "hash": inputs_hash(facts),
+        "scenario": dict(facts.loaded.resolved),
+        "overrides": list(facts.loaded.overrides),
+        "model": facts.loaded.scenario.model,
+        "status": status,
+    }
+
+
+def what_it_rests_on(facts: Facts, warnings: Sequence[str]) -> dict[str, Any]:
+    """The last part of every run.json: files, versions, what the reader must know, and where spend comes from."""
+    return {
         "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
         "versions": versions(),
-        "warnings": [*warnings_of(facts, jumps), *ties_warning(plan)],
-        "ties": ties_record(plan),
+        "warnings": list(warnings),
         "modelled_spend": facts.spend.modelled if facts.spend else False,
         "seed": facts.spend.seed if facts.spend else None,
         "spend": facts.spend.words if facts.spend else None,

@@ -14,7 +14,7 @@ from allocopt.choosing.tables import choice_tables, paid_pounds
 from allocopt.choosing.words import drivers, gain_words, shunned, words_of
 from allocopt.grouping.bounds import Bound
 from allocopt.plan import Facts
-from allocopt.record import inputs_hash, record, versions, warnings_of
+from allocopt.record import record, warnings_of, what_it_rests_on, what_was_asked
 from allocopt.units import say_money
 
 ON_MODELLED_SPEND = (
@@ -36,16 +36,10 @@ def choice_made(facts: Facts, *, tell: Callable[[str], None]) -> tuple[Chosen, d
 
 def choice_record(found: Chosen, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """The whole of run.json for free choice, as plain JSON data."""
-    facts, spend = found.facts, found.facts.spend
-    modelled = spend.modelled if spend else False
+    facts = found.facts
+    modelled = facts.spend.modelled if facts.spend else False
     return {
-        "format": 1,
-        "name": facts.loaded.scenario.name,
-        "hash": inputs_hash(facts),
-        "scenario": dict(facts.loaded.resolved),
-        "overrides": list(facts.loaded.overrides),
-        "model": facts.loaded.scenario.model,
-        "status": found.status,
+        **what_was_asked(facts, found.status),
         "objectives": [_objective(found)],
         "headline": headline(found, tables["price"]),
         "rules": [_rule(found, name) for name in found.of.instance.settings],
@@ -55,13 +49,8 @@ def choice_record(found: Chosen, tables: Mapping[str, pd.DataFrame]) -> dict[str
         "keeps_together": _kept(found),
         "before": None if found.before is None else _before(found),
         "method": found.partition.method,
-        "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
-        "versions": versions(),
-        "warnings": [*warnings_of(facts), *([ON_MODELLED_SPEND] if modelled else []), *found.notes],
-        "modelled_spend": modelled,
-        "seed": spend.seed if spend else None,
+        **what_it_rests_on(facts, [*warnings_of(facts), *([ON_MODELLED_SPEND] if modelled else []), *found.notes]),
         "shunning_seed": found.said.seed,
-        "spend": spend.words if spend else None,
         "summary": summary(found, tables["price"]),
     }
 

@@ -14,7 +14,7 @@ from allocopt.consortia.binding import binding_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Ints
 from allocopt.model import Rule
-from allocopt.record import inputs_hash, record, stage_record, versions, warnings_of
+from allocopt.record import record, stage_record, warnings_of, what_it_rests_on, what_was_asked
 from allocopt.units import say_money
 
 POOLED_ON_MODELLED_SPEND = "deficits after pooling rest on modelled practice spend, which no published figures record"
@@ -23,15 +23,8 @@ POOLED_ON_MODELLED_SPEND = "deficits after pooling rest on modelled practice spe
 def grouping_record(found: Consortia) -> dict[str, Any]:
     """The whole of run.json for a grouping, as plain JSON data."""
     facts, solution = found.facts, found.solution
-    spend = facts.spend
     return {
-        "format": 1,
-        "name": facts.loaded.scenario.name,
-        "hash": inputs_hash(facts),
-        "scenario": dict(facts.loaded.resolved),
-        "overrides": list(facts.loaded.overrides),
-        "model": facts.loaded.scenario.model,
-        "status": found.status,
+        **what_was_asked(facts, found.status),
         "objectives": [stage_record(stage) for stage in solution.stages],
         "headline": headline(found),
         "rules": [*_allocation_rules(found), *_grouping_rules(found)],
@@ -41,13 +34,8 @@ def grouping_record(found: Consortia) -> dict[str, Any]:
         "before": None if found.before is None or found.model.kind == "joint" else _before_record(found),
         **({} if found.two_steps is None else {"two_steps": _two_steps(found)}),
         "method": solution.method,
-        "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
-        "versions": versions(),
-        "warnings": [*warnings_of(facts), *_warnings(found)],
-        "modelled_spend": spend.modelled if spend else False,
-        "seed": spend.seed if spend else None,
+        **what_it_rests_on(facts, [*warnings_of(facts), *_warnings(found)]),
         "search_seed": (facts.loaded.scenario.grouping.seed if facts.loaded.scenario.grouping else 1),
-        "spend": spend.words if spend else None,
         "summary": summary(found),
     }
 
