@@ -136,11 +136,11 @@ def net_bound(instance: Instance, pots: dict[str, float]) -> Bound:
     by_area = by_area and set(instance.areas) <= set(pots)
     if not by_area:
         value = max(0.0, float(instance.spend.sum()) - pots[""])
-        words = f"all places spend GBP {instance.spend.sum():,.3f}m, the pot is GBP {pots['']:,.3f}m"
+        words = f"all places spend £{instance.spend.sum():,.3f}m, the pot is £{pots['']:,.3f}m"
         return Bound("N", value, words, pots={"": pots[""]})
     short = {one: float(instance.spend[areas == one].sum()) - pots[one] for one in instance.areas}
     over = {one: value for one, value in short.items() if value > 0}
-    words = f"{len(over)} of {len(short)} areas spend more than their pot, by GBP {sum(over.values()):,.3f}m together"
+    words = f"{len(over)} of {len(short)} areas spend more than their pot, by £{sum(over.values()):,.3f}m together"
     return Bound("N", float(sum(over.values())), words, pots={one: pots[one] for one in instance.areas})
 
 

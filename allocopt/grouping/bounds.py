@@ -58,7 +58,7 @@ def area_bound(instance: Instance) -> Bound | None:
         return None
     net = np.bincount(instance.area_codes, weights=instance.over, minlength=len(instance.areas))
     short = net > 0
-    words = f"{int(short.sum())} of {len(net)} areas overspend as a whole, by GBP {net[short].sum():,.3f}m together"
+    words = f"{int(short.sum())} of {len(net)} areas overspend as a whole, by £{net[short].sum():,.3f}m together"
     return Bound("A", float(net[short].sum()), words)
 
 
@@ -122,8 +122,8 @@ def _words(instance: Instance, side: Flags, clusters: tuple[Cluster, ...]) -> st
         return "every overspend can be offset by surpluses within reach"
     plus, minus = over[over > 0], over[over <= 0]
     said = (
-        f"{len(plus):,} overspenders (GBP {plus.sum():,.3f}m over) can share a consortium only with {len(minus):,} "
-        f"places in surplus (GBP {-minus.sum():,.3f}m): GBP {plus.sum() + minus.sum():,.3f}m short"
+        f"{len(plus):,} overspenders (£{plus.sum():,.3f}m over) can share a consortium only with {len(minus):,} "
+        f"places in surplus (£{-minus.sum():,.3f}m): £{plus.sum() + minus.sum():,.3f}m short"
     )
     listed = "; ".join(_one(instance, one) for one in clusters[:SHOWN])
     return f"{said}; in {len(clusters)} clusters, the largest: {listed}"
@@ -133,7 +133,7 @@ def _one(instance: Instance, cluster: Cluster) -> str:
     areas = sorted({instance.area[p] for p in cluster.over.tolist()})
     where = ", ".join(areas[:3]) + (f" and {len(areas) - 3} more" if len(areas) > 3 else "")
     sides = f"{len(cluster.over)} overspenders against {len(cluster.under)} surpluses"
-    return f"{sides} in {where}, GBP {cluster.short:,.3f}m short"
+    return f"{sides} in {where}, £{cluster.short:,.3f}m short"
 
 
 def bounds_of(instance: Instance, pairs: Pairs) -> tuple[Bound, ...]:

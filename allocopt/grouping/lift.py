@@ -63,7 +63,7 @@ def lifted_bound(
     if not gains:
         return None
     words = (
-        f"bound B and GBP {sum(gains):,.3f}m more, by integer programmes over {len(gains)} parts of the map that share "
+        f"bound B and £{sum(gains):,.3f}m more, by integer programmes over {len(gains)} parts of the map that share "
         "no hub, everything outside them at the prices of B's minimum cut"
     )
     return Bound("L", bound.value + sum(gains), words)

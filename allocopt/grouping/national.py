@@ -179,7 +179,7 @@ def _cooled(search: Search, wanted: Wanted, hub: Ints) -> Ints:
         found = search.cool(hub, spent)
         hub = found if search.energy(found) <= search.energy(hub) else hub
         left, steps = left - spent, steps * 4
-        wanted.tell(f"searching: gross deficit GBP {search.deficit(hub):,.1f}m, bound GBP {search.bound.value:,.1f}m")
+        wanted.tell(f"searching: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
         if spent >= left:
             break
     hub = search.dissolve(hub)
@@ -196,7 +196,7 @@ def _chained(search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
     ]
     found = crew.do(annealed, [(search.land, hub, aim) for aim in aims])
     best = min(found, key=search.energy)
-    wanted.tell(f"searching: gross deficit GBP {search.deficit(best):,.1f}m, bound GBP {search.bound.value:,.1f}m")
+    wanted.tell(f"searching: gross deficit £{search.deficit(best):,.1f}m, bound £{search.bound.value:,.1f}m")
     return best
 
 
@@ -221,16 +221,14 @@ def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: C
             break
         hub = rounds.anneal(hub, search.land, USUAL.cold, PEOPLE)
         if step % 20 == 19:
-            wanted.tell(
-                f"annealed: gross deficit GBP {search.deficit(hub):,.1f}m, bound GBP {search.bound.value:,.1f}m"
-            )
+            wanted.tell(f"annealed: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
     rounds.tried[:] = 0
     for step in range(max(2, int(wanted.seconds / REGION_SECONDS / ROUND)) if search.graph is None else 0):
         if search.out_of_time():
             break
         hub = improve(rounds, hub, 1, search.done)
         if step % 5 == 4:
-            wanted.tell(f"regions: gross deficit GBP {search.deficit(hub):,.1f}m, bound GBP {search.bound.value:,.1f}m")
+            wanted.tell(f"regions: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
     return hub
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from allocopt.report.console import table
-from allocopt.report.headline import GROUPING_WORDS
+from allocopt.report.headline import GROUPING_WORDS, status_line
 from allocopt.report.risk_text import show_stress
 from allocopt.units import say_money
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def show_grouping(out: Console, found: Run) -> None:
     """Status with the gap, headline, objectives, bounds in words, rules, comparison, warnings, where it was written."""
     said = found.record
-    out.print(_status(said))
+    out.print(status_line(said))
     spend = "modelled spend" if said["modelled_spend"] else ""
     out.print(
         table(
@@ -37,23 +37,13 @@ def show_grouping(out: Console, found: Run) -> None:
         [_cell(name, row[name]) for name in found.tables["comparison"].columns]
         for row in found.tables["comparison"].to_dict("records")
     ]
-    out.print(table("Comparison", [name.removesuffix("_gbp") for name in found.tables["comparison"].columns], rows))
+    heads = [name.removesuffix("_gbp").replace("_", " ") for name in found.tables["comparison"].columns]
+    out.print(table("Comparison", heads, rows))
     show_stress(said.get("stress", {}))
     out.print(escape(said["summary"]))
     for warning in said["warnings"]:
         out.print(f"[yellow]note:[/yellow] {escape(warning)}")
     out.print(f"written to {found.folder}", soft_wrap=True)
-
-
-def _status(said: Any) -> str:
-    widest = max((one["gap"] or 0.0 for one in said["objectives"]), default=0.0)
-    if said["status"] == "optimal":
-        return f"[green]optimal[/green] within the asked gap: every objective proven, the widest gap is {widest:.4%}"
-    if said["status"] == "evaluated":
-        return "[bold]evaluated[/bold]: a given grouping, nothing was sought"
-    missing = ", ".join(one["name"] for one in said["objectives"] if not one["proven"])
-    gap = f"widest gap {widest:.3%} (best plan and bound are written)"
-    return f"[red]not proven[/red] within the asked gap: {missing}; {gap}"
 
 
 def _value(name: str, said: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from allocopt.units import say_money
@@ -80,13 +80,32 @@ def _figure(name: str, value: Any) -> str:
 
 
 def status_words(said: Mapping[str, Any]) -> str:
-    """`optimal: every objective proven ..., widest gap £0`, or what is missing."""
-    gaps = [one["gap_gbp"] for one in said["objectives"] if one.get("gap_gbp") is not None]
-    widest = f"widest gap £{max(gaps, default=0.0):,.0f}"
+    """`optimal: every objective proven ..., widest gap £0`, or what is missing and what has no bound."""
+    if said["status"] == "evaluated":
+        return "evaluated: a given grouping, nothing was sought"
+    widest = widest_words(said["objectives"])
     if said["status"] == "optimal":
         return f"optimal: every objective proven by a bound, {widest}"
     missing = ", ".join(one["name"] for one in said["objectives"] if not one.get("proven"))
     return f"not proven within the asked gap: {missing}; {widest} (best plan and bound are written)"
+
+
+def status_line(said: Mapping[str, Any]) -> str:
+    """The status for a terminal: green when proven, red when not, the same words without colour."""
+    colour = {"optimal": "green", "evaluated": "bold"}.get(said["status"], "red")
+    status, _, rest = status_words(said).partition(":")
+    return f"[{colour}]{status}[/{colour}]:{rest}"
+
+
+def widest_words(objectives: Sequence[Mapping[str, Any]]) -> str:
+    """The widest gap in pounds, then in percent among objectives that are not money, then those without a bound."""
+    money = [one["gap_gbp"] for one in objectives if one.get("gap_gbp") is not None]
+    other = [one["gap"] for one in objectives if one.get("gap_gbp") is None and one.get("gap") is not None]
+    unbounded = [one["name"] for one in objectives if one.get("gap_gbp") is None and one.get("gap") is None]
+    parts = [f"widest gap £{max(money, default=0.0):,.0f}"] if money or not (other or unbounded) else []
+    parts += [f"{max(other):.4%} where the objective is not money"] if other else []
+    parts += [f"no bound for {', '.join(unbounded)}"] if unbounded else []
+    return ", ".join(parts)
 
 
 def gap_words(one: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from allocopt.record import warnings_of
 from allocopt.report.choice_text import show_choice
 from allocopt.report.console import console, table
 from allocopt.report.grouping_text import show_grouping
-from allocopt.report.headline import headline_rows, objective_row, pounds, rule_row, status_words
+from allocopt.report.headline import headline_rows, objective_row, pounds, rule_row, status_line
 from allocopt.report.risk_text import show_stress
 from allocopt.units import say_money
 
@@ -70,13 +70,6 @@ def _header(out: Console, said: Mapping[str, Any]) -> None:
     out.print(f"model {models}; years {years}")
     for override in said["overrides"]:
         out.print(f"  changed: {escape(override)}")
-
-
-def status_line(said: Mapping[str, Any]) -> str:
-    """The status in words; green when proven, red when not, the same words without colour."""
-    colour = "green" if said["status"] == "optimal" else "red"
-    status, _, rest = status_words(said).partition(":")
-    return f"[{colour}]{status}[/{colour}]:{rest}"
 
 
 def formula_table(effects: pd.DataFrame) -> tuple[list[str], list[tuple[str, ...]]]:

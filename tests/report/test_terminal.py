@@ -15,6 +15,7 @@ from small_case import path_over_years
 
 import allocopt
 from allocopt.report.console import table
+from allocopt.report.headline import widest_words
 from allocopt.report.text import show_run
 
 ROOT = Path(__file__).parents[2]
@@ -104,3 +105,16 @@ def test_tables_of_a_path_say_that_they_are_of_the_last_year(tmp_path, capsys):
     assert run.record["summary"].startswith(f"Of {last}, the last year, alone: ")
     titles = {name: title for name, title in run.record["titles"].items() if name != "path"}
     assert all(f"; of {last}, the last year, alone" in title for title in titles.values())
+
+
+@pytest.mark.parametrize(
+    ("objectives", "words"),
+    [
+        ([("gross_deficit", 0.0, 0.0)], "widest gap £0"),
+        ([("gross_deficit", 3479.0, 9e-6), ("travel", None, 0.000482)], "widest gap £3,479, 0.0482% where"),
+        ([("gross_deficit", 3479.0, 9e-6), ("travel", None, None)], "widest gap £3,479, no bound for travel"),
+    ],
+)
+def test_a_gap_that_is_not_known_is_never_said_to_be_nothing(objectives, words):
+    said = [{"name": name, "gap_gbp": pounds, "gap": gap} for name, pounds, gap in objectives]
+    assert widest_words(said).startswith(words)
