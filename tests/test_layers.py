@@ -64,7 +64,7 @@ grouping.exact grouping.exempt grouping.relaxed grouping.joint
 grouping.jointly grouping.alternatives
 grouping.moves grouping.crew
 grouping.anneal grouping.travel
-grouping.regions grouping.lift
+grouping.regions grouping.lift grouping.hubs
 grouping.search
 grouping.national
 grouping.solution

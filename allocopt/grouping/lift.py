@@ -30,7 +30,7 @@ from allocopt.solve.integer import Effort, minimise_whole
 
 WORTH = 0.05
 """GBP m of a consortium's share of the gap, below which its part of the map is not looked at."""
-PAIRS = 6_000
+PAIRS = 8_000
 """Pairs of a programme."""
 
 
@@ -78,27 +78,42 @@ def _jobs(model: str, instance: Instance, pairs: Pairs, price: Array, hub: Ints,
     for middle in np.argsort(-share, kind="stable").tolist():
         if share[middle] < WORTH:
             break
-        members = np.flatnonzero(hub == middle)
-        near = _around(pairs, members, free)
+        near = _around(instance, pairs, hub, middle, free)
         if near is None:
             continue
-        free[near.hub] = False
         must = _wholly_inside(n, pairs, near)
         if len(must):
+            free[near.hub] = False
             jobs.append(LiftJob(model, instance, must, near, price, effort))
     return jobs
 
 
-def _around(pairs: Pairs, members: Ints, free: Flags) -> Pairs | None:
-    """Every pair of the hubs that most of the members' choices are among, as many as a programme takes."""
-    choice = pairs.take(np.isin(pairs.place, members) & free[pairs.hub])
-    if not len(choice):
-        return None
-    size, wanted = np.bincount(pairs.hub), np.bincount(choice.hub)
-    order = np.argsort(-wanted, kind="stable")
-    order = order[wanted[order] > 0]
-    hubs = order[np.cumsum(size[order]) <= PAIRS]
-    return pairs.take(np.isin(pairs.hub, hubs)) if len(hubs) else None
+def _around(instance: Instance, pairs: Pairs, hub: Ints, middle: int, free: Flags) -> Pairs | None:
+    """Every pair of the hubs that the consortium of `middle` and those nearest to it could have, as many consortia as
+    a programme takes; of the first alone, where it is too many, the hubs that most of its members' choices are among.
+    """
+    hubs = np.unique(hub)
+    order = hubs[np.argsort(instance.km(np.full(len(hubs), middle), hubs), kind="stable")]
+    size, found = np.bincount(pairs.hub, minlength=len(hub)), np.zeros(len(hub), dtype=bool)
+    for number in range(1, len(order) + 1):
+        wider = _choices(pairs, hub, order[:number], free) > 0
+        if size[wider].sum() > PAIRS:
+            break
+        found = wider
+    if not found.any():
+        wanted = _choices(pairs, hub, order[:1], free)
+        most = np.argsort(-wanted, kind="stable")
+        most = most[wanted[most] > 0]
+        found[most[np.cumsum(size[most]) <= PAIRS]] = True
+    return pairs.take(found[pairs.hub]) if found.any() else None
+
+
+def _choices(pairs: Pairs, hub: Ints, consortia: Ints, free: Flags) -> Ints:
+    """(n,) how many members of these consortia could have each free hub."""
+    inside = np.zeros(len(hub), dtype=bool)
+    inside[consortia] = True
+    choice = inside[hub[pairs.place]] & free[pairs.hub]
+    return np.bincount(pairs.hub[choice], minlength=len(hub))
 
 
 def _wholly_inside(n: int, pairs: Pairs, near: Pairs) -> Ints:

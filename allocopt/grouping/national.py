@@ -18,6 +18,7 @@ from allocopt.grouping.anneal import Aim
 from allocopt.grouping.bounds import Bound, area_bound, reach_bound
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import Exemption, left_out, trouble, with_exemptions
+from allocopt.grouping.hubs import Opening
 from allocopt.grouping.instance import Instance, Ints, Pairs, possible_pairs
 from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.neighbours import Graph
@@ -34,13 +35,18 @@ STEPS_A_SECOND = 1_500_000
 CHAINS = ((1, 0.10), (2, 0.12), (3, 0.10), (4, 0.14))
 """Annealings of a search with free hubs: number, and GBP m for a thousand missing people at the start, times heat. The
 number of consortia matters most and comes of chance, so that the best of several is far better than one long one."""
-CHAIN_STEPS = 14_000
+CHAIN_STEPS = 5_000
 """Steps of a chain for each place, at most."""
 USUAL = Aim(0, 0.3, 0.01, people=0.3)
 """How a chain cools."""
 ANNEAL_SECONDS, REGION_SECONDS = 0.6, 2.5
 """Seconds of the time limit that a region stands for, annealed or solved as an integer programme. Contiguous regions
 are annealed alone, twice as often: their programmes need a round of cuts for each place that is cut off."""
+CYCLES, OPEN_SECONDS, AGAIN = 2, 75.0, 3
+"""How often hubs are chosen anew from a plan of whole places, seconds of the time limit that a round of it stands for,
+and rounds after which places are split anew over the whole map."""
+FIRM_HEATS = (0.01, 0.02, 0.05, 0.1)
+"""Heats, GBP m, at which a plan of whole places is brought within its limits."""
 LIFT_NODES = 200
 
 
@@ -165,8 +171,10 @@ def _searched(model: Model, search: Search, wanted: Wanted, given: Ints, crew: C
     if search.instance.declared or search.instance.on("stay_in_area"):
         hub = _cooled(search, wanted, hub)
     else:
-        hub = _chained(search, wanted, hub, crew)
-        hub = _by_regions(model, search, wanted, search.dissolve(hub), crew)
+        hub = search.dissolve(_chained(search, wanted, hub, crew))
+        if search.graph is None:
+            hub = _opened(model, search, wanted, hub, crew)
+        hub = _by_regions(model, search, wanted, hub, crew)
     late = search.out_of_time() and not search.done(hub)
     return hub, ["the time limit ended the search early: another machine may find another plan"] if late else []
 
@@ -198,6 +206,41 @@ def _chained(search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
     best = min(found, key=search.energy)
     wanted.tell(f"searching: gross deficit £{search.deficit(best):,.1f}m, bound £{search.bound.value:,.1f}m")
     return best
+
+
+def _opened(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
+    """Hubs chosen anew where the gap is, with places split at first; then the plan of whole places near it."""
+    opening = Opening(model, search.instance, search.pairs, search.priced, search.draw, crew, wanted.patience)
+    for _ in range(CYCLES):
+        if search.out_of_time() or search.done(hub):
+            break
+        try:
+            mix = opening.start(hub)
+        except (Infeasible, Stopped):
+            break
+        for step in range(max(1, round(wanted.seconds / OPEN_SECONDS / CYCLES))):
+            if search.out_of_time():
+                break
+            mix = opening.round(mix) if step % AGAIN != AGAIN - 1 else opening.again(opening.round(mix))
+            wanted.tell(f"hubs: gross deficit £{mix.deficit(search.instance.over):,.1f}m were places split")
+        found = _firm(search, opening.settle(opening.again(mix)), crew)
+        hub = found if search.energy(found) < search.energy(hub) else hub
+        wanted.tell(f"hubs: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
+    return hub
+
+
+def _firm(search: Search, hub: Ints, crew: Crew) -> Ints:
+    """A plan brought within its limits from nearby: the best of several cool annealings."""
+    steps = 2_500 * len(search.instance)
+    jobs = [
+        (
+            search.land,
+            hub,
+            Aim(steps, heat, 0.003, people=PEOPLE, people_first=PEOPLE, seed=int(search.draw.integers(1, 2**31))),
+        )
+        for heat in FIRM_HEATS
+    ]
+    return min(crew.do(annealed, jobs), key=search.energy)
 
 
 def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:

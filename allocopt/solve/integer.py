@@ -20,12 +20,15 @@ _OPTIONS = (("output_flag", False), ("threads", 1), ("mip_feasibility_tolerance"
 
 @dataclass(frozen=True)
 class Effort:
-    """How far to go: stop at a relative or absolute gap, a number of nodes, or seconds."""
+    """How far to go: stop at a relative or absolute gap, a number of nodes, or seconds; `interior` for a large
+    relaxation.
+    """
 
     gap: float = 0.0
     gap_absolute: float = 1e-9
     nodes: int | None = None
     seconds: float = float("inf")
+    interior: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,12 @@ def minimise_whole(
     Stopped.
     """
     highs = highspy.Highs()
-    options: list[tuple[str, bool | int | float]] = [*_OPTIONS, ("time_limit", effort.seconds)]
+    options: list[tuple[str, bool | int | float | str]] = [*_OPTIONS, ("time_limit", effort.seconds)]
     options += [("mip_rel_gap", effort.gap), ("mip_abs_gap", effort.gap_absolute)]
     if effort.nodes is not None:
         options.append(("mip_max_nodes", effort.nodes))
+    if effort.interior and relaxed:
+        options.append(("solver", "ipm"))
     for option, value in options:
         highs.setOptionValue(option, value)
     lp = as_lp(compiled, cost)

@@ -1,0 +1,347 @@
+"""Which places are hubs, where hubs are free: chosen by programmes in which places may be split between consortia.
+
+With the hubs fixed and places split, a grouping is a linear programme that is solved for a nation in seconds, and whole
+places cost hardly more (0.1% where it was measured). What is hard is the hubs. A round takes parts of the map where the
+gap lies: in the middle of a part every place may be a hub, around it the present hubs stay, and a place that is split
+with the rest of the map keeps the share that it has there. Only the hubs are whole numbers, so that each programme is
+small, starts from the present plan and never makes it worse. Imports `instance`, `programme`, `bounds`, `crew` and
+`solve`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from allocopt.errors import Infeasible, Stopped
+from allocopt.grouping.crew import Crew
+from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
+from allocopt.grouping.programme import Part, build_part
+from allocopt.model import Model, load_model
+from allocopt.solve.compiled import Compiled, compile_problem
+from allocopt.solve.integer import Effort, minimise_whole
+
+ROUND = 8
+"""Parts of a round."""
+MIDDLE = (3, 8)
+"""Present hubs in the middle of a part; those around it are twice as many and a few."""
+PAIRS = 9_000
+"""Pairs of a part's programme whose hub is open to choice."""
+WORTH = 0.02
+"""GBP m: a smaller gain is not taken, and a smaller share of the gap is not looked at."""
+HAIR = 1e-7
+"""A share of a place that is none."""
+EFFORT = Effort(gap_absolute=0.1, nodes=20)
+FIRM = Effort(gap_absolute=0.01, nodes=200)
+SETTLED = 5
+"""Present hubs in the middle of a part whose places are split no more."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Open hubs and how places are split between them: `share` (pairs,) of each place of `pairs`."""
+
+    pairs: Pairs
+    share: Array
+
+    @property
+    def hubs(self) -> Ints:
+        """The open hubs."""
+        return np.unique(self.pairs.hub)
+
+    def overspend(self, over: Array) -> Array:
+        """What the consortium of each hub adds up to of a quantity of places, (n,)."""
+        sums = np.bincount(self.pairs.hub, weights=self.share * over[self.pairs.place], minlength=len(over))
+        return np.asarray(sums, dtype=np.float64)
+
+    def deficit(self, over: Array) -> float:
+        """Gross deficit after pooling, GBP m."""
+        return float(np.maximum(0.0, self.overspend(over)).sum())
+
+    def whole(self, n: int) -> Ints:
+        """The hub that has most of each place, (n,)."""
+        order = np.lexsort((self.share, self.pairs.place))
+        last = np.append(np.flatnonzero(np.diff(self.pairs.place[order])), len(order) - 1)
+        hub = np.full(n, -1, dtype=np.int64)
+        hub[self.pairs.place[order][last]] = self.pairs.hub[order][last]
+        return hub
+
+
+@dataclass(frozen=True)
+class HubJob:
+    """One part for one process: its places with the share of each that is decided here, its pairs, the hubs that stay
+    open, and how the places are split now (pairs,).
+    """
+
+    model: str
+    instance: Instance
+    places: Ints
+    pairs: Pairs
+    here: Array
+    """(places,)"""
+    stay: Ints
+    now: Array
+    whole: Ints
+    """places that may not be split any more"""
+    effort: Effort
+
+
+def mixed(model: Model, instance: Instance, pairs: Pairs, hubs: Ints, *, seconds: float = float("inf")) -> Mix:
+    """The least gross deficit with these hubs when places may be split. Raises Infeasible or Stopped."""
+    may = np.zeros(len(instance), dtype=bool)
+    may[hubs] = True
+    near = pairs.take(may[pairs.hub] & (~may[pairs.place] | (pairs.place == pairs.hub)))
+    fixed = replace(instance, declared=True, may_hub=may)
+    part = Part(np.arange(len(instance)), near)
+    compiled = compile_problem(build_part(model, fixed, part, [model.objective("gross_deficit")]))
+    effort = Effort(seconds=seconds, interior=True)
+    values = minimise_whole(compiled, compiled.costs[0], effort=effort, relaxed=True).values
+    return Mix(near, _shares(instance, compiled, near, values))
+
+
+def _columns(instance: Instance, compiled: Compiled, pairs: Pairs) -> Ints:
+    """The column of each pair, -1 where the programme has none, (pairs,)."""
+    n = len(instance)
+    member = compiled.columns_of("member")
+    keys = [compiled.columns[at][1] for at in member.tolist()]
+    code = np.array([instance.index[p] * n + instance.index[h] for p, h in keys])
+    order = np.argsort(code)
+    wanted = pairs.place * n + pairs.hub
+    at = np.minimum(np.searchsorted(code[order], wanted), len(order) - 1)
+    return np.where(code[order][at] == wanted, member[order][at], -1)
+
+
+def _shares(instance: Instance, compiled: Compiled, pairs: Pairs, values: Array) -> Array:
+    """The columns of the pairs, (pairs,): nothing where the hub is closed, or for a hair's breadth."""
+    column = _columns(instance, compiled, pairs)
+    share = np.where(column >= 0, np.clip(values[column], 0.0, 1.0), 0.0)
+    shut = np.ones(len(instance), dtype=bool)
+    shut[pairs.hub[(pairs.place == pairs.hub) & (share > 0.5)]] = False
+    return np.where(shut[pairs.hub] | (share < HAIR), 0.0, share)
+
+
+def reopened(job: HubJob) -> Array | None:
+    """How the places of a part are split when its hubs are chosen anew, (pairs,), or None where nothing is gained."""
+    model, instance = load_model(job.model), job.instance
+    try:
+        part = Part(job.places, job.pairs)
+        compiled = compile_problem(build_part(model, instance, part, [model.objective("gross_deficit")]))
+        programme = _split(job, compiled)
+        start = _point(job, programme)
+        found = minimise_whole(programme, programme.costs[0], effort=job.effort, start=start)
+    except (Infeasible, Stopped):
+        return None
+    gain = float(programme.costs[0] @ (start - found.values))
+    return _shares(instance, programme, job.pairs, found.values) if gain > WORTH else None
+
+
+def settled(job: HubJob) -> Array | None:
+    """How the places of a part lie when those of `whole` are split no more, (pairs,), or None where that was not
+    found.
+    """
+    model, instance = load_model(job.model), job.instance
+    try:
+        part = Part(job.places, job.pairs)
+        compiled = compile_problem(build_part(model, instance, part, [model.objective("gross_deficit")]))
+        programme = _split(job, compiled)
+        found = minimise_whole(programme, programme.costs[0], effort=job.effort)
+    except (Infeasible, Stopped):
+        return None
+    return _shares(instance, programme, job.pairs, found.values)
+
+
+def _split(job: HubJob, compiled: Compiled) -> Compiled:
+    """The programme in which hubs and the places of `whole` alone are whole, some hubs stay open, and places add up to
+    their share.
+    """
+    codes = job.instance.places
+    stay, whole = {codes[h] for h in job.stay.tolist()}, {codes[p] for p in job.whole.tolist()}
+    lower, integer = compiled.column_lower.copy(), np.zeros(len(compiled.columns), dtype=bool)
+    for at in compiled.columns_of("member").tolist():
+        p, h = compiled.columns[at][1]
+        if p == h and p in stay:
+            lower[at] = 1.0
+        else:
+            integer[at] = p == h or p in whole
+    row_lower, row_upper = compiled.row_lower.copy(), compiled.row_upper.copy()
+    share = dict(zip((codes[p] for p in job.places.tolist()), job.here.tolist(), strict=True))
+    for row in np.flatnonzero(compiled.row_component == "duty_to_admit").tolist():
+        row_lower[row] = row_upper[row] = share[compiled.rows[row][1][0]]
+    return replace(compiled, column_lower=lower, integer=integer, row_lower=row_lower, row_upper=row_upper)
+
+
+def _point(job: HubJob, compiled: Compiled) -> Array:
+    """The columns of the present split."""
+    values, over = np.zeros(len(compiled.columns)), job.instance.over
+    column = _columns(job.instance, compiled, job.pairs)
+    values[column[column >= 0]] = job.now[column >= 0]
+    net = np.bincount(job.pairs.hub, weights=job.now * over[job.pairs.place], minlength=len(over))
+    for at in compiled.columns_of("deficit").tolist():
+        values[at] = max(0.0, float(net[job.instance.index[compiled.columns[at][1][0]]]))
+    return values
+
+
+@dataclass
+class Opening:
+    """Rounds that choose hubs anew where the gap is. `priced` (n,) are the prices of the minimum cut."""
+
+    model: Model
+    instance: Instance
+    pairs: Pairs
+    priced: Array
+    draw: np.random.Generator
+    crew: Crew
+    patience: float = float("inf")
+    """seconds that one programme may take"""
+    tried: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """how often each hub was the middle of a part in vain"""
+
+    def __post_init__(self) -> None:
+        self.tried = np.zeros(len(self.instance), dtype=np.int64)
+
+    def start(self, hub: Ints) -> Mix:
+        """The places mixed over the hubs of a plan. Raises Infeasible or Stopped."""
+        return self._mixed(self._gathered(hub))
+
+    def _mixed(self, hubs: Ints) -> Mix:
+        return mixed(self.model, self.instance, self.pairs, hubs, seconds=self.patience)
+
+    def _gathered(self, hub: Ints) -> Ints:
+        """The hubs of a plan but those short of people, unless a place can join no other."""
+        n, least = len(hub), self.instance.said("population_window", "min", 0.0)
+        people = np.bincount(hub, weights=self.instance.population, minlength=n)
+        hubs = np.unique(hub)
+        full = _flags(n, hubs[people[hubs] >= least])
+        served = _flags(n, self.pairs.place[full[self.pairs.hub]])
+        return np.union1d(np.flatnonzero(full), hub[~served])
+
+    def again(self, mix: Mix) -> Mix:
+        """The places mixed anew over the same hubs; the same mix where that is no better."""
+        try:
+            found = self._mixed(mix.hubs)
+        except (Infeasible, Stopped):
+            return mix
+        return found if found.deficit(self.instance.over) < mix.deficit(self.instance.over) else mix
+
+    def round(self, mix: Mix) -> Mix:
+        """The mix after one round of parts."""
+        middles = self._middles(mix)
+        jobs = [self._job(mix, near, number) for _, near, number in middles]
+        for (middle, near, _), job, found in zip(middles, jobs, self.crew.do(reopened, jobs), strict=True):
+            self.tried[middle] += 1
+            if found is not None:
+                mix = _taken(mix, near, job.pairs, found)
+                self.tried[middle] = 0
+        return mix
+
+    def shares(self, mix: Mix) -> Array:
+        """Each consortium's share of the gap, (n,) by hub."""
+        return np.maximum(0.0, mix.overspend(self.instance.over)) - mix.overspend(self.priced)
+
+    def settle(self, mix: Mix) -> Ints:
+        """A plan near a mix: part by part, dearest first, places are split no more, and those around give way."""
+        n = len(self.instance)
+        done, left = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        left[mix.hubs] = True
+        while left.any():
+            middles = self._next(mix, left)
+            jobs = [self._job(mix, near, number, done=done) for near, number in middles]
+            for (near, number), job, found in zip(middles, jobs, self.crew.do(settled, jobs), strict=True):
+                left[near[:number]] = False
+                if found is not None:
+                    mix = _taken(mix, near, job.pairs, found)
+                    done[job.whole] = True
+        return mix.whole(n)
+
+    def _next(self, mix: Mix, left: Flags) -> list[tuple[Ints, int]]:
+        """Parts that have no hub in common, the largest share of the gap first."""
+        share = self.shares(mix)
+        free, found = _flags(len(left), mix.hubs), list[tuple[Ints, int]]()
+        for middle in np.argsort(-share, kind="stable").tolist():
+            if len(found) == ROUND:
+                break
+            if left[middle] and free[middle]:
+                near = self._near(middle, mix.hubs, SETTLED)
+                if free[near].all():
+                    free[near] = False
+                    found.append((near, SETTLED))
+        return found
+
+    def _near(self, middle: int, hubs: Ints, number: int) -> Ints:
+        """The hubs of a part, nearest to its middle first."""
+        km = self.instance.km(np.full(len(hubs), middle), hubs)
+        return hubs[np.argsort(km, kind="stable")[: 3 * number + 4]]
+
+    def _middles(self, mix: Mix) -> list[tuple[int, Ints, int]]:
+        """Hubs drawn by their share of the gap, each with the hubs nearest to it that are in no other part, and how
+        many of them are its middle.
+        """
+        share = np.maximum(self.shares(mix), 0.0) * 0.7**self.tried
+        share = np.where(share > WORTH * 0.7**self.tried, share, 0.0)
+        left = _flags(len(self.instance), mix.hubs)
+        found = list[tuple[int, Ints, int]]()
+        while len(found) < ROUND and (share * left).sum() > 0:
+            weight = share * left
+            middle = int(self.draw.choice(len(left), p=weight / weight.sum()))
+            number = int(self.draw.integers(MIDDLE[0], MIDDLE[1] + 1))
+            near = self._near(middle, np.flatnonzero(left), number)
+            left[near] = False
+            found.append((middle, near, number))
+        return found
+
+    def _job(self, mix: Mix, near: Ints, number: int, done: Flags | None = None) -> HubJob:
+        """One part: with `done` its hubs stay, and the places of its middle are split no more, nor those done."""
+        n = len(self.instance)
+        inside = np.isin(mix.pairs.hub, near)
+        held, share = mix.pairs.take(inside), mix.share[inside]
+        here = np.asarray(np.bincount(held.place, weights=share, minlength=n), dtype=np.float64)
+        here = np.where(here > 1 - 10 * HAIR, 1.0, np.where(here < 10 * HAIR, 0.0, here))
+        middle = near[:number]
+        chosen = done is None or bool((self.shares(mix)[middle] > WORTH).any())
+        stay = near[number:] if chosen else near
+        hubs = _flags(n, stay) | (self._candidates(mix, middle, here) if chosen else False)
+        pairs = self.pairs.take((here > 0)[self.pairs.place] & hubs[self.pairs.hub])
+        pairs = pairs.take(~_flags(n, stay)[pairs.place] | (pairs.place == pairs.hub))
+        whole = np.zeros(0, dtype=np.int64)
+        if done is not None:
+            mine = _flags(n, held.place[np.isin(held.hub, middle)])
+            whole = np.flatnonzero((here == 1.0) & (mine | done))
+        places, now = np.flatnonzero(here > 0), _looked_up(n, held, share, pairs)
+        effort = replace(EFFORT if done is None else FIRM, seconds=self.patience)
+        return HubJob(self.model.name, self.instance, places, pairs, here[places], stay, now, whole, effort)
+
+    def _candidates(self, mix: Mix, middle: Ints, here: Array) -> Flags:
+        """(n,) the present hubs of the middle, and of its whole places as many as a programme takes, drawn."""
+        n = len(self.instance)
+        may = (here == 1.0) & self.instance.may_hub & np.isin(mix.whole(n), middle)
+        may[middle] = False
+        size = np.bincount(self.pairs.hub, weights=(here > 0)[self.pairs.place], minlength=n)
+        own = np.bincount(self.pairs.hub[self.pairs.place == self.pairs.hub], minlength=n) > 0
+        drawn = self.draw.permutation(np.flatnonzero(may & own))
+        drawn = drawn[np.cumsum(size[drawn]) <= PAIRS - size[middle].sum()]
+        return _flags(n, np.concatenate([middle, drawn]))
+
+
+def _flags(n: int, at: Ints) -> Flags:
+    flags = np.zeros(n, dtype=bool)
+    flags[at] = True
+    return flags
+
+
+def _looked_up(n: int, held: Pairs, share: Array, pairs: Pairs) -> Array:
+    """The shares of `held` at the pairs of a part, 0 where it has none."""
+    code = held.place * n + held.hub
+    order = np.argsort(code)
+    wanted = pairs.place * n + pairs.hub
+    at = np.minimum(np.searchsorted(code[order], wanted), len(order) - 1)
+    return np.where(code[order][at] == wanted, share[order][at], 0.0)
+
+
+def _taken(mix: Mix, near: Ints, pairs: Pairs, share: Array) -> Mix:
+    """The mix with the consortia of a part as it was solved."""
+    keep, use = ~np.isin(mix.pairs.hub, near), share > 0
+    old, new = mix.pairs.take(keep), pairs.take(use)
+    both = Pairs(*(np.concatenate([getattr(one, name) for one in (old, new)]) for name in ("place", "hub", "km")))
+    order = np.lexsort((both.hub, both.place))
+    return Mix(both.take(order), np.concatenate([mix.share[keep], share[use]])[order])
