@@ -16,7 +16,7 @@ import numpy as np
 
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.crew import Crew
-from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
+from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs, pairs_of
 from allocopt.grouping.programme import Part, build_part
 from allocopt.model import Model, load_model
 from allocopt.solve.compiled import Compiled, compile_problem
@@ -33,7 +33,8 @@ WORTH = 0.02
 HAIR = 1e-7
 """A share of a place that is none."""
 EFFORT = Effort(gap_absolute=0.1, nodes=20)
-FIRM = Effort(gap_absolute=0.01, nodes=200)
+FIRM, FIRM_PAIRS = Effort(gap_absolute=0.02, nodes=40), 4_000
+"""How far a part is solved whose places are split no more, and its pairs whose hub is open to choice."""
 SETTLED = 5
 """Present hubs in the middle of a part whose places are split no more."""
 
@@ -49,6 +50,11 @@ class Mix:
     def hubs(self) -> Ints:
         """The open hubs."""
         return np.unique(self.pairs.hub)
+
+    @property
+    def split(self) -> Ints:
+        """The hubs that have a part of a place."""
+        return np.unique(self.pairs.hub[(self.share > HAIR) & (self.share < 1 - 10 * HAIR)])
 
     def overspend(self, over: Array) -> Array:
         """What the consortium of each hub adds up to of a quantity of places, (n,)."""
@@ -85,6 +91,11 @@ class HubJob:
     whole: Ints
     """places that may not be split any more"""
     effort: Effort
+
+
+def unsplit(instance: Instance, hub: Ints) -> Mix:
+    """A plan as a mix in which no place is split."""
+    return Mix(pairs_of(instance, np.arange(len(hub)), hub), np.ones(len(hub)))
 
 
 def mixed(model: Model, instance: Instance, pairs: Pairs, hubs: Ints, *, seconds: float = float("inf")) -> Mix:
@@ -242,16 +253,17 @@ class Opening:
     def settle(self, mix: Mix) -> Ints:
         """A plan near a mix: part by part, dearest first, places are split no more, and those around give way."""
         n = len(self.instance)
-        done, left = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-        left[mix.hubs] = True
+        done, seen, left = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), _flags(n, mix.split)
         while left.any():
             middles = self._next(mix, left)
             jobs = [self._job(mix, near, number, done=done) for near, number in middles]
             for (near, number), job, found in zip(middles, jobs, self.crew.do(settled, jobs), strict=True):
-                left[near[:number]] = False
                 if found is not None:
                     mix = _taken(mix, near, job.pairs, found)
                     done[job.whole] = True
+                    left |= _flags(n, mix.split[np.isin(mix.split, near)]) & ~seen
+                seen[near[:number]] = True
+                left &= ~seen
         return mix.whole(n)
 
     def _next(self, mix: Mix, left: Flags) -> list[tuple[Ints, int]]:
@@ -297,10 +309,10 @@ class Opening:
         held, share = mix.pairs.take(inside), mix.share[inside]
         here = np.asarray(np.bincount(held.place, weights=share, minlength=n), dtype=np.float64)
         here = np.where(here > 1 - 10 * HAIR, 1.0, np.where(here < 10 * HAIR, 0.0, here))
-        middle = near[:number]
+        middle, most = near[:number], PAIRS if done is None else FIRM_PAIRS
         chosen = done is None or bool((self.shares(mix)[middle] > WORTH).any())
         stay = near[number:] if chosen else near
-        hubs = _flags(n, stay) | (self._candidates(mix, middle, here) if chosen else False)
+        hubs = _flags(n, stay) | (self._candidates(mix, middle, here, most) if chosen else False)
         pairs = self.pairs.take((here > 0)[self.pairs.place] & hubs[self.pairs.hub])
         pairs = pairs.take(~_flags(n, stay)[pairs.place] | (pairs.place == pairs.hub))
         whole = np.zeros(0, dtype=np.int64)
@@ -311,7 +323,7 @@ class Opening:
         effort = replace(EFFORT if done is None else FIRM, seconds=self.patience)
         return HubJob(self.model.name, self.instance, places, pairs, here[places], stay, now, whole, effort)
 
-    def _candidates(self, mix: Mix, middle: Ints, here: Array) -> Flags:
+    def _candidates(self, mix: Mix, middle: Ints, here: Array, most: int) -> Flags:
         """(n,) the present hubs of the middle, and of its whole places as many as a programme takes, drawn."""
         n = len(self.instance)
         may = (here == 1.0) & self.instance.may_hub & np.isin(mix.whole(n), middle)
@@ -319,7 +331,7 @@ class Opening:
         size = np.bincount(self.pairs.hub, weights=(here > 0)[self.pairs.place], minlength=n)
         own = np.bincount(self.pairs.hub[self.pairs.place == self.pairs.hub], minlength=n) > 0
         drawn = self.draw.permutation(np.flatnonzero(may & own))
-        drawn = drawn[np.cumsum(size[drawn]) <= PAIRS - size[middle].sum()]
+        drawn = drawn[np.cumsum(size[drawn]) <= most - size[middle].sum()]
         return _flags(n, np.concatenate([middle, drawn]))
 
 

@@ -18,7 +18,7 @@ from allocopt.grouping.anneal import Aim
 from allocopt.grouping.bounds import Bound, area_bound, reach_bound
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import Exemption, left_out, trouble, with_exemptions
-from allocopt.grouping.hubs import Opening
+from allocopt.grouping.hubs import Opening, unsplit
 from allocopt.grouping.instance import Instance, Ints, Pairs, possible_pairs
 from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.neighbours import Graph
@@ -39,10 +39,14 @@ CHAIN_STEPS = 5_000
 """Steps of a chain for each place, at most."""
 USUAL = Aim(0, 0.3, 0.01, people=0.3)
 """How a chain cools."""
-ANNEAL_SECONDS, REGION_SECONDS = 0.6, 2.5
-"""Seconds of the time limit that a region stands for, annealed or solved as an integer programme. Contiguous regions
-are annealed alone, twice as often: their programmes need a round of cuts for each place that is cut off."""
-CYCLES, OPEN_SECONDS, AGAIN = 2, 75.0, 3
+ANNEAL_SECONDS, REGION_SECONDS = 2.4, 10.0
+"""Seconds of the time limit that a region stands for, annealed or solved as an integer programme."""
+CONTIGUOUS_SECONDS = 0.3
+"""The same for contiguous regions, which are annealed alone: their programmes need a round of cuts for each place that
+is cut off."""
+TRAVEL_STEPS = 15_000
+"""Steps of the travel stage for each place, at most."""
+CYCLES, OPEN_SECONDS, AGAIN = 3, 20.0, 3
 """How often hubs are chosen anew from a plan of whole places, seconds of the time limit that a round of it stands for,
 and rounds after which places are split anew over the whole map."""
 FIRM_HEATS = (0.01, 0.02, 0.05, 0.1)
@@ -113,7 +117,7 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
     least = 0.0
     if wanted.travel:
         wanted.tell("travel")
-        hub = search.shorten(hub, cap, _steps(wanted) // 3)
+        hub = search.shorten(hub, cap, min(_steps(wanted) // 3, TRAVEL_STEPS * len(hub)))
         least = travel_bound(instance, pairs, cap)
     instance, more = _legal(search, instance, hub)
     return Found(instance, hub, bounds, (*exemptions, *more), deficit, cap, least, (*notes, *_unproven(more)))
@@ -211,21 +215,22 @@ def _chained(search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
 def _opened(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
     """Hubs chosen anew where the gap is, with places split at first; then the plan of whole places near it."""
     opening = Opening(model, search.instance, search.pairs, search.priced, search.draw, crew, wanted.patience)
-    for _ in range(CYCLES):
+    rounds = max(1, round(wanted.seconds / OPEN_SECONDS / CYCLES))
+    for cycle in range(CYCLES):
         if search.out_of_time() or search.done(hub):
             break
         try:
-            mix = opening.start(hub)
+            mix = unsplit(search.instance, hub) if cycle else opening.start(hub)
         except (Infeasible, Stopped):
-            break
-        for step in range(max(1, round(wanted.seconds / OPEN_SECONDS / CYCLES))):
-            if search.out_of_time():
-                break
-            mix = opening.round(mix) if step % AGAIN != AGAIN - 1 else opening.again(opening.round(mix))
-            wanted.tell(f"hubs: gross deficit £{mix.deficit(search.instance.over):,.1f}m were places split")
-        found = _firm(search, opening.settle(opening.again(mix)), crew)
+            mix = unsplit(search.instance, hub)
+        for step in range(rounds):
+            if not search.out_of_time():
+                mix = opening.round(mix)
+                mix = opening.again(mix) if cycle == 0 and step % AGAIN == AGAIN - 1 else mix
+        said = f"£{mix.deficit(search.instance.over):,.1f}m were places split"
+        found = _firm(search, opening.settle(mix), crew)
         hub = found if search.energy(found) < search.energy(hub) else hub
-        wanted.tell(f"hubs: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
+        wanted.tell(f"hubs: gross deficit {said}, £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
     return hub
 
 
@@ -258,7 +263,7 @@ def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: C
         crew=crew,
         effort=replace(EFFORT, seconds=wanted.patience),
     )
-    often = wanted.seconds / ANNEAL_SECONDS / ROUND * (1 if search.graph is None else 2)
+    often = wanted.seconds / (ANNEAL_SECONDS if search.graph is None else CONTIGUOUS_SECONDS) / ROUND
     for step in range(int(often)):
         if search.out_of_time() or search.done(hub):
             break
