@@ -88,6 +88,7 @@ check.grouping
 consortia.given
 consortia
 consortia.joint consortia.binding
+consortia.prices
 consortia.record
 consortia.compare
 choosing
