@@ -196,14 +196,22 @@ def _choice_run(facts: Facts, tell: Tell) -> Run:
 
 
 def explained(facts: Facts, failure: Infeasible, tell: Tell) -> Infeasible:
-    """The failure with its reasons and cures; a grouping that explains itself, or whose first model holds, as it is."""
+    """The failure with its reasons and cures: of the allocation, and of the grouping where that can be made."""
     from allocopt.diagnose import diagnose  # noqa: PLC0415 - few runs have no solution
 
     tell("finding out why it cannot be solved")
     model = load_model(facts.loaded.scenario.model[0])
-    found = diagnose(facts, about_allocations(model) if model.kind == "joint" else model, failure)
-    grouped = load_model(facts.loaded.scenario.model[-1]).kind in GROUPED
-    return failure if grouped and not found.cures else found
+    if load_model(facts.loaded.scenario.model[-1]).kind not in GROUPED:
+        return diagnose(facts, model, failure)
+    if model.kind != "grouping":
+        allocating = about_allocations(model) if model.kind == "joint" else model
+        found = diagnose(facts, allocating, Infeasible(failure.message))
+        if found.cures:
+            return found
+    from allocopt.diagnose_grouping import diagnose_grouping  # noqa: PLC0415 - its loops load numba
+    from allocopt.diagnose_grouping.cases import case_of  # noqa: PLC0415 - as above
+
+    return diagnose_grouping(case_of(facts), failure)
 
 
 def run_of(plan: Plan) -> Run:
