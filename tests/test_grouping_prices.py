@@ -16,10 +16,12 @@ from test_joint import SCENARIO as JOINT
 from typer.testing import CliRunner
 
 import allocopt
+from allocopt.check.folder import verify
 from allocopt.cli import app
 from allocopt.consortia import prices
 from allocopt.errors import Stopped
 from allocopt.grouping.instance import Instance
+from allocopt.report.writers import reports
 
 SMALL = 3e-6
 """GBP million: what solver and enumeration may differ by, twice."""
@@ -170,6 +172,24 @@ def test_both_gaps_make_the_interval(road, value, bound, words):
     assert found.words == f"without reach gross deficit would be {words}"
 
 
+def test_a_range_is_told_beneath_the_bars(road, tmp_path, monkeypatch):
+    # without the lock the plan has 1.5 and the bound says 1: £1.5m to £2m less than 3
+    monkeypatch.setattr(prices, "_solved", lambda *_: (1.5, 1.0))
+    sets = {"rules.stay_in_area": "off", "rules.locked.places": "{B: C, D: C}"}
+    run = allocopt.run(road, set=sets, out=tmp_path / "runs", also=[reports])
+    one = {rule["name"]: rule for rule in run.record["rules"]}["locked"]
+    assert one["price_words"] == "without locked gross deficit would be £1.5m to £2.0m less"
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "Bars are the difference of two plans; the words give the range that is proven." in page
+
+
+def test_rules_that_cost_nothing_draw_no_bars(road, tmp_path):
+    run = allocopt.run(road, out=tmp_path / "runs", also=[reports])
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "without locked gross deficit would be the same" in page
+    assert "What each rule costs" not in page
+
+
 def test_without_areas_another_yardstick_may_cost(road):
     run = allocopt.run(road, out=None)
     assert run.plan is not None
@@ -206,5 +226,7 @@ def test_prices_stand_on_the_terminal_the_page_and_in_the_workbook(road, tmp_pat
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "without locked gross deficit would be £2.0m less" in page
     assert "£2.0m, without locked" in page
+    assert "the range that is proven" not in page, "both optima are known to the pound"
+    assert verify(folder).passed
     rules = {one["name"]: one for one in json.loads((folder / "run.json").read_text(encoding="utf-8"))["rules"]}
     assert rules["locked"]["without"] == pytest.approx(2.0)
