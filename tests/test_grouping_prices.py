@@ -160,6 +160,7 @@ def test_a_solve_that_finds_nothing_claims_no_more_than_the_bounds(road, monkeyp
         (7.5, 7.5, "£2.5m less"),
         (7.5, 7.0, "£1.5m to £3.0m less"),
         (9.5, 9.0, "the same or at most £1.0m less"),
+        (6.999, 6.998, "£2.0m to £3.0m less"),
     ],
 )
 def test_both_gaps_make_the_interval(road, value, bound, words):
@@ -170,6 +171,16 @@ def test_both_gaps_make_the_interval(road, value, bound, words):
     stage = replace(run.plan.solution.stages[0], value=10.0, bound=least)
     found = prices.between(run.plan, "reach", stage, value, bound, helps=True)
     assert found.words == f"without reach gross deficit would be {words}"
+
+
+def test_a_range_narrower_than_its_words_is_told_as_one_figure(road):
+    # 376.5 less something between 0.010 and 0.030: £376m whichever way
+    run = allocopt.run(road, out=None)
+    assert run.plan is not None
+    stage = replace(run.plan.solution.stages[0], value=376.5, bound=376.49)
+    found = prices.between(run.plan, "reach", stage, 0.03, 0.01, helps=True)
+    assert (found.least, found.most) == pytest.approx((376.46, 376.49))
+    assert found.words == "without reach gross deficit would be £376m less"
 
 
 def test_a_range_is_told_beneath_the_bars(road, tmp_path, monkeypatch):

@@ -187,6 +187,8 @@ def _interval(stage: Stage, least: float, most: float) -> str:
     if least < 0 < most:
         return f"between {_amount(stage, -least)} more and {_amount(stage, most)} less"
     low, high = sorted((abs(least), abs(most)))
+    if _amount(stage, low) == _amount(stage, high):
+        return _less(stage, least)  # the range is narrower than what is shown
     return f"{_amount(stage, low)} to {_less(stage, high if least > 0 else -high)}"
 
 

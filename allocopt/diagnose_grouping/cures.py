@@ -95,7 +95,9 @@ class Case:
     def ask(
         self, settings: Settings, way: Way = "whole", plan: Ints | None = None, facts: Facts | None = None
     ) -> Answer:
-        """Can these rules hold together?"""
+        """Can these rules hold together? Where hubs are free the relaxation refutes little, and sums go first."""
+        if way == "relaxed" and not self.groups.instance.declared and self._refuted_by_hand(settings):
+            return Answer(False)
         if self.joint is not None:
             return self.joint.ask(settings, way, plan, facts)
         return self.groups.ask(settings, way, plan)
@@ -134,12 +136,15 @@ def excused(settings: Settings, places: Sequence[str]) -> Settings:
 def single_changes(case: Case, common: Sequence[str]) -> tuple[list[Cure], list[str]]:
     """The smallest change of each number of these rules that helps, and the keys that were not tried in time."""
     found, untried = list[Cure](), list[str]()
-    for lever in _levers(case, common):
+    levers = list(_levers(case, common))
+    for number, lever in enumerate(levers):
+        case.patience.share(len(levers) - number + 1)  # the one more is for what is asked after the numbers
         cure = _cure(case, lever)
         if isinstance(cure, Cure):
             found.append(cure)
         elif not cure.tried:
             untried.append(lever.key)
+    case.patience.share(1)
     return found, untried
 
 

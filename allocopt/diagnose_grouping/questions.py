@@ -54,17 +54,28 @@ class Asked(Protocol):
 
 @dataclass
 class Patience:
-    """The seconds that all questions together may take."""
+    """The processor seconds that all questions together may take: a busy machine changes no answer."""
 
     seconds: float
-    started: float = field(default_factory=time.perf_counter)
+    started: float = field(default_factory=time.process_time)
     spent: bool = False
     """Whether a question went unanswered for want of time"""
+    until: float | None = None
+    """Where the share of the search that is under way ends, in seconds from the start"""
+
+    @property
+    def used(self) -> float:
+        """Seconds since the start."""
+        return time.process_time() - self.started
+
+    def share(self, searches: int) -> None:
+        """Give the search that begins now its part of what is left for so many; all of it for one."""
+        self.until = self.used + max(0.0, self.seconds - self.used) / searches
 
     def left(self) -> float:
         """Seconds for the next question; 0 when there are none."""
-        seconds = min(QUESTION_SECONDS, self.seconds - (time.perf_counter() - self.started))
-        return max(0.0, seconds)
+        end = self.seconds if self.until is None else min(self.until, self.seconds)
+        return max(0.0, min(QUESTION_SECONDS, end - self.used))
 
 
 @dataclass
@@ -152,7 +163,11 @@ class Groups:
         return self._part(instance, settings, _part_of(pairs, places), way, plan)
 
     def _part(self, instance: Instance, settings: Settings, part: Part, way: Way, plan: Ints | None) -> Answer:
-        staged = self._staged(instance, settings, part)
+        if way == "held" and plan is not None and not instance.on("surplus_concentration"):
+            pairs = part.pairs.take(plan[part.pairs.place] == part.pairs.hub)
+            staged = self._build(instance, replace(part, pairs=pairs))
+        else:
+            staged = self._staged(instance, settings, part)
         if isinstance(staged, Answer):
             return staged
         seconds = self.patience.left()
