@@ -180,7 +180,7 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
     money = pd.DataFrame({"budget_gbp": made.budget, "spend_gbp": made.spend}, index=facts.inputs.places.index)
     plans = plans_of(made, tell=tell)
     tables = {**tables_of_run(made, plans), "places": places_table(facts, money)}
-    said = grouping_record(made)
+    said = grouping_record(made, tell=tell)
     wished = facts.loaded.scenario.grouping is not None and facts.loaded.scenario.grouping.alternatives is not None
     if wished and made.status != "evaluated":
         said["alternatives"] = alternatives_record(made, plans)
@@ -196,14 +196,22 @@ def _choice_run(facts: Facts, tell: Tell) -> Run:
 
 
 def explained(facts: Facts, failure: Infeasible, tell: Tell) -> Infeasible:
-    """The failure with its reasons and cures; a grouping that explains itself, or whose first model holds, as it is."""
+    """The failure with its reasons and cures: of the allocation, and of the grouping where that can be made."""
     from allocopt.diagnose import diagnose  # noqa: PLC0415 - few runs have no solution
 
     tell("finding out why it cannot be solved")
     model = load_model(facts.loaded.scenario.model[0])
-    found = diagnose(facts, about_allocations(model) if model.kind == "joint" else model, failure)
-    grouped = load_model(facts.loaded.scenario.model[-1]).kind in GROUPED
-    return failure if grouped and not found.cures else found
+    if load_model(facts.loaded.scenario.model[-1]).kind not in GROUPED:
+        return diagnose(facts, model, failure)
+    if model.kind != "grouping":
+        allocating = about_allocations(model) if model.kind == "joint" else model
+        found = diagnose(facts, allocating, Infeasible(failure.message))
+        if found.cures:
+            return found
+    from allocopt.diagnose_grouping import diagnose_grouping  # noqa: PLC0415 - its loops load numba
+    from allocopt.diagnose_grouping.cases import case_of  # noqa: PLC0415 - as above
+
+    return diagnose_grouping(case_of(facts), failure)
 
 
 def run_of(plan: Plan) -> Run:

@@ -88,6 +88,7 @@ check.grouping
 consortia.given
 consortia
 consortia.joint consortia.binding
+consortia.prices
 consortia.record
 consortia.compare
 choosing
@@ -109,6 +110,13 @@ check.carried check.pools
 check.consortia
 diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures
 diagnose check.folder
+diagnose_grouping.questions diagnose_grouping.field
+diagnose_grouping.search diagnose_grouping.jointly
+diagnose_grouping.balances
+diagnose_grouping.arithmetic
+diagnose_grouping.cures
+diagnose_grouping.cases
+diagnose_grouping
 effects.inequality effects.words effects.places
 effects
 attributes

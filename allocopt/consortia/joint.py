@@ -144,6 +144,21 @@ def net_bound(instance: Instance, pots: dict[str, float]) -> Bound:
     return Bound("N", float(sum(over.values())), words, pots={one: pots[one] for one in instance.areas})
 
 
+def first_stage(found: Consortia, instance: Instance, left_out: str) -> Stage:
+    """The first objective once more, under the rules of `instance` and without the rule left out, from the finished
+    plan. Raises as `solve_jointly`.
+    """
+    facts, scenario = found.facts, found.facts.loaded.scenario
+    first = scenario.objectives[:1]
+    rules = {name: one for name, one in scenario.rules.items() if name != left_out}
+    model, pot = found.model, float(facts.situation.pot[0])
+    joint = build_joint(facts.situation, instance, possible_pairs(instance), model, rules=rules, objectives=first)
+    task = Task(model, instance, [model.objective(first[0].name)], scenario.solver, scenario.grouping or Grouping())
+    bounds = _bounds(joint, instance, task.objectives, pot)
+    answer = solve_jointly(joint, task.objectives, _wanted(task), pot, found.solution.hub)
+    return _stage(task, 0, answer, {first[0].name: answer.value[0]}, bounds)
+
+
 def _finished(
     facts: Facts, task: Task, joint: Joint, answer: Answer, bounds: tuple[Bound, ...], steps: Consortia | None
 ) -> Consortia:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from allocopt.check.grouping import objectives
 from allocopt.consortia import Consortia, grouped_of
 from allocopt.consortia.binding import binding_of
+from allocopt.consortia.prices import Without, price_of, prices_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Ints
 from allocopt.model import Rule
@@ -20,37 +21,40 @@ from allocopt.units import say_money
 POOLED_ON_MODELLED_SPEND = "deficits after pooling rest on modelled practice spend, which no published figures record"
 
 
-def grouping_record(found: Consortia) -> dict[str, Any]:
-    """The whole of run.json for a grouping, as plain JSON data."""
+def grouping_record(found: Consortia, *, tell: Callable[[str], None] = lambda step: None) -> dict[str, Any]:  # noqa: ARG005
+    """The whole of run.json for a grouping, as plain JSON data; each price of a rule costs a solve of its own."""
     facts, solution = found.facts, found.solution
+    prices, unpriced = prices_of(found, tell=tell)
     return {
         **what_was_asked(facts, found.status),
         "objectives": [stage_record(stage) for stage in solution.stages],
         "headline": headline(found),
-        "rules": [*_allocation_rules(found), *_grouping_rules(found)],
+        "rules": [*_allocation_rules(found, prices), *_grouping_rules(found, prices)],
         "bounds": [_bound_record(found, one) for one in solution.bounds],
         "exemptions": [{"rule": one.rule, "code": one.code, "words": one.words} for one in solution.exemptions],
         "broken": [{"rule": one.rule, "at": one.at, "words": one.words} for one in found.broken],
         "before": None if found.before is None or found.model.kind == "joint" else _before_record(found),
         **({} if found.two_steps is None else {"two_steps": _two_steps(found)}),
         "method": solution.method,
-        **what_it_rests_on(facts, [*warnings_of(facts), *_warnings(found)]),
+        **what_it_rests_on(facts, [*warnings_of(facts), *_warnings(found), *([unpriced] if unpriced else [])]),
         "search_seed": (facts.loaded.scenario.grouping.seed if facts.loaded.scenario.grouping else 1),
         "summary": summary(found),
     }
 
 
-def _grouping_rules(found: Consortia) -> list[dict[str, Any]]:
+def _grouping_rules(found: Consortia, prices: Mapping[str, Without]) -> list[dict[str, Any]]:
     settings = found.solution.instance.settings
-    return [_rule_record(found, rule) for rule in found.model.rules if rule.name in settings]
+    return [
+        _rule_record(found, rule) | price_of(prices, rule.name) for rule in found.model.rules if rule.name in settings
+    ]
 
 
-def _allocation_rules(found: Consortia) -> list[dict[str, Any]]:
+def _allocation_rules(found: Consortia, prices: Mapping[str, Without]) -> list[dict[str, Any]]:
     """The rules about allocations of a joint plan, with the rows that bind."""
     if found.model.kind != "joint" or found.before is None:
         return []
     rules: list[dict[str, Any]] = record(found.before, with_prices=False)["rules"]
-    return rules
+    return [one | price_of(prices, one["name"]) for one in rules]
 
 
 def _two_steps(found: Consortia) -> dict[str, Any]:
@@ -157,7 +161,6 @@ def _rule_record(found: Consortia, rule: Rule) -> dict[str, Any]:
         "parameters": parameters,
         "rows": binds.rows,
         "binding": binds.binding,
-        "price": None,
         "words": f"{rule.name} {said}: {binds.words}".replace(" :", ":"),
         "source": setting.source or rule.source,
         "why": setting.why,

@@ -122,10 +122,11 @@ class Parts:
         for rule in self.named:
             if rule.name in names:
                 yield from levers_of(rule, self.settings[rule.name])
-        yield from _pot_levers(self.facts)
+        yield from pot_levers(self.facts)
 
 
-def _pot_levers(facts: Facts) -> Iterator[Lever]:
+def pot_levers(facts: Facts) -> Iterator[Lever]:
+    """The pot, or each year's, both ways."""
     value = facts.loaded.scenario.pot.value
     if value is None:
         return  # the pots stand in a table: no single key changes one

@@ -35,6 +35,8 @@ DEFINITIONS = (
 )
 
 
+ROUNDED = 1e-3
+"""GBP million: a range no wider is told as one figure."""
 RATES = frozenset({"rate", "share", "from", "to", "end", "gap", "slack"})
 """Keys of a scenario whose fractions are written in percent."""
 
@@ -74,7 +76,7 @@ def _prices(found: Material) -> Figure | None:
     """What the first objective would fall by without each rule, where the run has worked it out."""
     priced = [one for one in found.record["rules"] if one.get("without") is not None]
     first = found.record["objectives"][0] if found.record["objectives"] else None
-    if not priced or first is None or first["unit"] != "GBP m":
+    if not any(one["without"] for one in priced) or first is None or first["unit"] != "GBP m":
         return None
     objective = str(first["name"]).replace("_", " ")
     mark = found.mark if "deficit" in objective else ""
@@ -87,7 +89,7 @@ def _prices(found: Material) -> Figure | None:
     most = max(zip(values, names, strict=True))
     caption = (
         f"By how much {objective} would fall if a rule were dropped, one at a time, everything else as it is: most, "
-        f"{say_money(most[0])}, without {most[1]}.{mark}"
+        f"{say_money(most[0])}, without {most[1]}.{_between(priced)}{mark}"
     )
     rows = tuple(
         (name, value * 1e6, str(one.get("price_words") or "–"))
@@ -97,6 +99,12 @@ def _prices(found: Material) -> Figure | None:
     grid = Grid(f"What each rule costs{mark}", heads, rows)
     alt = f"Bars of the fall of {objective} without each rule. {caption}"
     return Figure("prices", f"What each rule costs{mark}", caption, alt, spec=spec, grid=grid, modelled=bool(mark))
+
+
+def _between(priced: Sequence[Mapping[str, Any]]) -> str:
+    """Of plans that were not proven to the pound: that the bars lie within what the words say is proven."""
+    wide = any((one.get("without_most") or 0.0) - (one.get("without_least") or 0.0) > ROUNDED for one in priced)
+    return " Bars are the difference of two plans; the words give the range that is proven." if wide else ""
 
 
 def assumptions_section(found: Material) -> Section:

@@ -30,7 +30,8 @@ def show_grouping(out: Console, found: Run) -> None:
     )
     headings = ["objective", "value", "proven bound", "gap", "at the plan", "proved by"]
     out.print(table("Objectives, in order", headings, map(_objective, said["objectives"])))
-    out.print(table("Rules", ["rule", ""], [(one["name"], escape(one["words"])) for one in said["rules"]], left=2))
+    rules = [(escape(one["words"]), escape(str(one.get("price_words") or "–"))) for one in said["rules"]]
+    out.print(table("Rules", ["rule", "price"], rules, left=2))
     for one in said["bounds"]:
         out.print(f"bound {one['name']}, {say_money(one['value'])}: {escape(one['words'])}")
     rows = [

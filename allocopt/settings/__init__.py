@@ -254,6 +254,9 @@ class Report(Frozen):
     """Of a path over years: how near to target every place is to come, for `years_to_band`."""
     group_by: list[str] = Field(default_factory=lambda: ["region", "area", "imd_fifth", "need_decile"])
     """`region`, `area`, `imd_fifth`, `need_decile`, or any column of the places table."""
+    rule_prices: bool | None = None
+    """What each rule of a grouping costs, a solve for each: worked out (`true`) or not; without it, where that is
+    quick."""
 
 
 class Solver(Frozen):
