@@ -388,3 +388,9 @@ def test_a_missing_figure_is_a_missed_check():
     assert not found.passed
     assert found.worst is None
     assert "at B" in found.words
+
+
+def test_a_run_with_the_returns_of_a_monitoring_table_is_checked_again(tmp_path):
+    folder = allocopt.run("monitoring", out=tmp_path).folder
+    assert folder is not None
+    assert failed(verify(folder)) == {}

@@ -14,6 +14,7 @@ from allocopt.consortia.binding import binding_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Ints
 from allocopt.model import Rule
+from allocopt.prices import prices
 from allocopt.record import record, stage_record, warnings_of, what_it_rests_on, what_was_asked
 from allocopt.units import say_money
 
@@ -49,7 +50,7 @@ def _allocation_rules(found: Consortia) -> list[dict[str, Any]]:
     """The rules about allocations of a joint plan, with the rows that bind."""
     if found.model.kind != "joint" or found.before is None:
         return []
-    rules: list[dict[str, Any]] = record(found.before, with_prices=False)["rules"]
+    rules: list[dict[str, Any]] = record(found.before, {})["rules"]
     return rules
 
 
@@ -81,7 +82,7 @@ def _two_steps_words(found: Consortia) -> str:
 
 def _before_record(found: Consortia) -> dict[str, Any]:
     assert found.before is not None
-    said = record(found.before)
+    said = record(found.before, prices(found.before))
     return {key: said[key] for key in ("model", "status", "objectives", "headline", "rules")}
 
 
