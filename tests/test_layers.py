@@ -99,6 +99,7 @@ check.inputs
 check.decided check.places
 check.rounds
 check.plan check.rules
+check.limits
 check.bound
 check.kept
 check.prices check.frontier

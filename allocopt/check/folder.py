@@ -37,6 +37,7 @@ from allocopt.check.decided import Decided
 from allocopt.check.frontier import check_frontiers
 from allocopt.check.inputs import Plain, check_files, check_hash, find_tables, known, read_timing
 from allocopt.check.kept import Certificate
+from allocopt.check.limits import check_limits
 from allocopt.check.places import check_formulas, check_streams, with_streams
 from allocopt.check.plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
 from allocopt.check.pools import check_pools
@@ -191,6 +192,8 @@ def _against_inputs(
             yield from guarded(f"stress {name}", partial(check, of, decided, record, drawn))
     yield from guarded("recompiled programme", lambda: check_recompiled(of, decided, record))
     yield from guarded("levels", lambda: check_levels(of, decided, folder / "certificate.npz"))
+    if (folder / "limits.csv").is_file():
+        yield from guarded("limits", lambda: check_limits(_table(folder / "limits.csv"), decided, record))
     if record["scenario"].get("streams"):
         yield from guarded("streams", lambda: check_streams(_table(folder / "streams.csv"), record, own))
     if (folder / "formulas.csv").is_file():
