@@ -1,26 +1,51 @@
 """certificate.npz: the row prices that prove every stage, by row name; of a rolling path, year by year; of a grouping,
-the prices of its linear relaxation.
+the prices of its linear relaxation; of every rule's price and every point of a frontier, a plan and row prices.
 
-Imports `plan`.
+Imports `plan` and below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from allocopt.plan import Plan
+from allocopt.problem import Array
+from allocopt.solve.compiled import Compiled, written
 
 
-def write_certificate(path: Path, plan: Plan) -> None:
-    """Every stage's row prices by row name (only the rows that have one), for `verify` to evaluate again."""
+@dataclass(frozen=True)
+class Kept:
+    """What proves again, without the solver, the least cost of one programme: from above a plan, from below prices."""
+
+    arrays: Mapping[str, Any]
+    """Prices by row name, and the plan with the components that its columns come from, in their order."""
+
+    @classmethod
+    def of(cls, compiled: Compiled, prices: Array, values: Array | None = None) -> Self:
+        """Row prices (m,) of a programme and its plan (n,); None where nothing but a bound is claimed."""
+        used = np.flatnonzero(prices)
+        rows = np.array([written(*compiled.rows[row]).encode() for row in used.tolist()], dtype=np.bytes_)
+        found = {"rows": rows, "prices": prices[used]}
+        if values is not None:
+            parts = dict.fromkeys(component for component, _ in compiled.columns)
+            found |= {"parts": np.array([part.encode() for part in parts], dtype=np.bytes_), "values": values}
+        return cls(found)
+
+
+def write_certificate(path: Path, plan: Plan, kept: Mapping[str, Kept]) -> None:
+    """Every stage's row prices by row name (only the rows that have one), for `verify` to evaluate again; then what
+    proves rule prices and frontiers, by name.
+    """
     arrays: dict[str, Any] = {}
     for one in plan.by_year or (plan,):
         mark = f"{one.facts.situation.years[0]}." if plan.by_year else ""
         arrays |= {f"{mark}{name}": array for name, array in _kept_prices(one).items()}
+    arrays |= {f"{name}.{part}": array for name, one in kept.items() for part, array in one.arrays.items()}
     np.savez_compressed(path, **arrays)
 
 

@@ -1,6 +1,7 @@
 """The needs formula: each place's fair share of the pot, component by component.
 
-    n_cp     = need_cp x product of its indices          (or sum of w_k column_k in place of need_cp)
+    n_cp     = need_cp x product of its indices          (or sum of w_k column_k in place of need_cp;
+               b_p / (1 + d_p) from a baseline b_p and a published opening distance from target d_p)
     target_p = sum_a amount_ap + (pot - sum of amounts) x sum_c share_c x n_cp / sum_q n_cq
 
 With populations by year the need of a place grows with its people: n_cpt = n_cp x people_pt / people_p.
@@ -70,7 +71,16 @@ def targets(scenario: Scenario, inputs: Inputs) -> Targets:
 
 
 def need(component: Component, inputs: Inputs) -> pd.Series:
-    """n_p of a need component, by place: its column, or the weighted sum of its columns, times its indices."""
+    """n_p of a need component, by place: its column, or the weighted sum of its columns, times its indices; with
+    published distances from target, what each place has over 1 + its distance.
+
+    Raises TableFault where the distances belong to a baseline that follows from targets itself.
+    """
+    if component.opening_dft is not None:
+        if inputs.baseline is None:
+            said = "published distances from target need a baseline that stands in a table, place by place"
+            raise _fault(Problem(said, "give table, column and unit", "inputs.baseline"))
+        return inputs.baseline / (1.0 + inputs.places[component.opening_dft] / 100.0)
     given = {component.need: 1.0} if isinstance(component.need, str) else component.need or {}
     needs = pd.Series(0.0, index=inputs.places.index)
     for name, weight in given.items():

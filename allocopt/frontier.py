@@ -4,7 +4,8 @@
 
 is convex and falls as c grows. The levels lie evenly from the least x to the x that the least y needs; every point is
 a programme of its own whose bound is proved by weak duality, all on one compiled programme, each starting from the
-answers before it. Imports `plan` and below.
+answers before it. Each point's plan and prices are kept, so that `verify` proves it again. Imports `certificates` and
+below.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from allocopt.certificates import Kept
 from allocopt.errors import Problem as Fault
 from allocopt.errors import ScenarioFault
 from allocopt.model import Model, Objective
@@ -31,18 +33,20 @@ COLUMNS = ("frontier", "point", "objective", "unit", "limit", "value", "bound", 
 
 @dataclass(frozen=True)
 class _Best:
-    """One solved programme, everything as minimised: where y came to, what is proved, and the point itself."""
+    """One solved programme, everything as minimised: where y came to, what is proved, the point and its prices."""
 
     value: float
     bound: float
     values: Array
     method: str
+    kept: Kept
 
 
-def frontier_table(plan: Plan, *, tell: Callable[[str], None]) -> pd.DataFrame | None:
-    """Two rows a point, for x and for y; None when the scenario asks for no frontier. Raises ScenarioFault.
+def frontier_table(plan: Plan, *, tell: Callable[[str], None]) -> tuple[pd.DataFrame, dict[str, Kept]] | None:
+    """Two rows a point, for x and for y, and what proves each point, by its name in certificate.npz.
 
     Of x: `limit` is the level c and `value` what the plan has. Of y: `value` is y*(c), `bound` its proof. Money GBP m.
+    None when the scenario asks for no frontier. Raises ScenarioFault.
     """
     asked = plan.facts.loaded.scenario.frontier
     if not asked:
@@ -50,7 +54,8 @@ def frontier_table(plan: Plan, *, tell: Callable[[str], None]) -> pd.DataFrame |
     tell("tracing the frontier")
     compiled, objectives = _compiled(plan, asked)
     traced = _Tracer(plan, compiled, objectives)
-    return pd.DataFrame([row for one in asked for row in traced.rows(one)], columns=list(COLUMNS))
+    table = pd.DataFrame([row for one in asked for row in traced.rows(one)], columns=list(COLUMNS))
+    return table, traced.kept
 
 
 def frontier_record(table: pd.DataFrame, *, modelled_spend: bool) -> list[dict[str, object]]:
@@ -105,6 +110,7 @@ class _Tracer:
         self.solver, self.pot = plan.facts.loaded.scenario.solver, float(plan.facts.situation.pot.max())
         self._method = Method(compiled)
         self._number = {one.name: number for number, one in enumerate(objectives)}
+        self.kept = dict[str, Kept]()
 
     def rows(self, asked: Frontier) -> list[tuple[object, ...]]:
         """The rows of one frontier, the least x first."""
@@ -113,6 +119,7 @@ class _Tracer:
         for point, limit in enumerate(self._levels(x, y, asked.points)):
             found = self._best(y, below=(x, limit))
             name = f"{asked.y} against {asked.x}"
+            self.kept[f"frontier.{name}.{point}"] = found.kept
             made += [self._x_row(name, point, x, limit, found), self._y_row(name, point, y, found)]
         return made
 
@@ -138,7 +145,8 @@ class _Tracer:
         cost, offset = compiled.costs[number], float(compiled.offsets[number])
         point = self._method.minimise(current, cost, time_limit=self.solver.time_limit)
         bound = dual_bound(current, cost, point.prices) + offset
-        return _Best(float(np.sum(cost * point.values)) + offset, bound, point.values, point.method)
+        value = float(np.sum(cost * point.values)) + offset
+        return _Best(value, bound, point.values, point.method, Kept.of(current, point.prices, point.values))
 
     def _x_row(self, name: str, point: int, x: int, limit: float, found: _Best) -> tuple[object, ...]:
         sense, unit = self.compiled.sense[x], self.objectives[x].unit

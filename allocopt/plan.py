@@ -25,6 +25,7 @@ from allocopt.required import check_needs, groupings
 from allocopt.scenario import Loaded
 from allocopt.solve.certificate import largest_violation
 from allocopt.solve.compiled import Compiled, compile_problem
+from allocopt.solve.least import least_parts
 from allocopt.solve.stages import Stage, at_plan, capped, lexicographic
 from allocopt.spend import ExpectedSpend, expected_spend
 from allocopt.stress_inputs import StressInputs, read_stress, sampled_spend
@@ -126,8 +127,8 @@ def solve_plan(facts: Facts, model: Model, programme: Programme, compiled: Compi
     pot = float(facts.situation.pot.max())
     values, stages = lexicographic(compiled, objectives, solver=facts.loaded.scenario.solver, pot=pot)
     even = most_even(facts, compiled, stages)
-    if even is not None:
-        values, stages = even.values, at_plan(compiled, stages, even.values)
+    values = least_parts(compiled, values if even is None else even.values)
+    stages = at_plan(compiled, stages, values)
     missed = largest_violation(compiled, values)
     if missed > TOLERANCE:
         raise PlanRefused(f"the solver's plan breaks a row by GBP {missed * 1e6:,.0f}: it is not written")

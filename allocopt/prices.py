@@ -6,19 +6,21 @@ is at most what the prices y of the first stage say by weak duality, (D_y(0) - D
 multiplies amounts that are decided: there the prices of the coupling rows are kept, and the rows of every place get
 the best prices for them. Where the two agree, the derivative is known. The step is made smaller until they agree to
 1%, and is stated; then it is made larger while the gain per unit stays within 1%, which is the range of the price.
-Only the rows of the rule are asked for again. Imports `plan` and below.
+Only the rows of the rule are asked for again. Every programme that was solved leaves its plan and its row prices, so
+that `verify` proves each figure again from both sides. Imports `certificates` and below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from allocopt.certificates import Kept
 from allocopt.errors import Infeasible, InputFault, Stopped, Unbounded
 from allocopt.model import Objective, Parameter, Rule
 from allocopt.plan import Plan
@@ -27,10 +29,12 @@ from allocopt.settings import RuleSetting
 from allocopt.solve.alone import Alone
 from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled, Key
+from allocopt.solve.highs import Point
 from allocopt.solve.method import ROWS_TO_DECOMPOSE, Method
 from allocopt.units import KILOMETRES, MONEY, RATE, say_money
 
 Positions = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
 
 POT_STEP = 1.0
 """GBP million"""
@@ -43,6 +47,8 @@ LARGER = {True: (10.0,), False: tuple(2.0**power for power in range(1, 11))}
 """Multiples of the spoken step that are tried for the range: one for large programmes, else doublings."""
 ROWS_TO_RANGE = 60_000
 """Above this no range is looked for: a price of a national path of four years would take twice as long."""
+SAME = 1e-9
+"""GBP million: rows that hold to a thousandth of a pound hold."""
 TINY = 1e-7
 """A gain per step below this share of the objective is told as nothing: the solver cannot tell it from nothing."""
 
@@ -63,6 +69,8 @@ class Price:
     """The easing, in the same unit, up to which the gain per unit was found to stay within 1% of `price`."""
     without: float | None = None
     """The gain from dropping the rule altogether; None for rules that always hold."""
+    kept: Mapping[str, Kept] = field(default_factory=dict, compare=False, repr=False)
+    """What proves each figure again: `step`, `spoken` (where its step is another), `at_most`, `reaches`, `without`."""
 
     def as_dict(self) -> dict[str, Any]:
         """As run.json has it."""
@@ -98,21 +106,25 @@ class _First:
     answers: tuple[Array, ...]
     """Whole-system allocations that the first stage was mixed from: most obey an eased programme as they stand"""
 
-    def solve(self, compiled: Compiled) -> float:
-        """The least cost of a changed programme."""
-        return self._least(Method(compiled, answers=self.answers), compiled)
+    def solve(self, compiled: Compiled) -> Point:
+        """The cheapest point of a changed programme."""
+        return self._cheapest(Method(compiled, answers=self.answers), compiled)
 
-    def _least(self, method: Method, compiled: Compiled) -> float:
+    def _cheapest(self, method: Method, compiled: Compiled) -> Point:
         limit = self.plan.facts.loaded.scenario.solver.time_limit
-        return float(self.cost @ method.minimise(compiled, self.cost, time_limit=limit).values)
+        return method.minimise(compiled, self.cost, time_limit=limit)
 
-    def eased(self, compiled: Compiled, *, finest: bool) -> tuple[float, float]:
-        """The least cost of a changed programme, and the bound that the first stage's prices prove on it: as they
-        stand, or at the `finest` step with the best prices for the rows of every place.
+    def eased(self, compiled: Compiled, *, finest: bool) -> tuple[Point, Array]:
+        """The cheapest point of a changed programme, and the row prices (m,) that bound it from the first stage's: as
+        they stand, or at the `finest` step with the best prices for the rows of every place.
         """
         method = Method(compiled, answers=self.answers)
-        proven = method.proven_by(compiled, self.cost, self.prices, completed=finest)
-        return self._least(method, compiled), proven
+        proving = method.proving(compiled, self.cost, self.prices, completed=finest)
+        return self._cheapest(method, compiled), proving
+
+    def gain(self, point: Point) -> float:
+        """How much less than the first stage a point costs."""
+        return self.value - float(self.cost @ point.values)
 
     def priced(self, rule: Rule) -> bool:
         """Whether any row of the rule carries a price: a rule without one can be eased or dropped for no gain."""
@@ -177,10 +189,24 @@ def _used(compiled: Compiled, cost: Array) -> tuple[Positions, Positions]:
     for part in sorted(parts):
         columns, rows = column_of == part, row_of == f"{part}_definition"
         elsewhere = compiled.matrix[~rows][:, columns].nnz
-        if columns.any() and not elsewhere and not cost[columns].any():
+        if columns.any() and not elsewhere and not cost[columns].any() and _leaves_all(compiled, rows, columns):
             gone_rows |= rows
             gone_columns |= columns
     return np.flatnonzero(~gone_rows), np.flatnonzero(~gone_columns)
+
+
+def _leaves_all(compiled: Compiled, rows: Flags, columns: Flags) -> bool:
+    """Whether a definition rules out no plan: with its own columns at their largest, its rows hold everywhere.
+
+    The speed of an objective `common_speed` does rule plans out: nobody may go the wrong way faster than it allows.
+    """
+    body = compiled.matrix[rows]
+    lower = np.where(columns, compiled.column_upper, compiled.column_lower)
+    falls, rises = body.minimum(0), body.maximum(0)
+    least = rises @ lower + falls @ compiled.column_upper
+    most = rises @ compiled.column_upper + falls @ lower
+    holds = (least >= compiled.row_lower[rows] - SAME) & (most <= compiled.row_upper[rows] + SAME)
+    return bool(holds.all())
 
 
 def _priced(first: _First, rule: Rule) -> Price:
@@ -196,18 +222,24 @@ def _priced(first: _First, rule: Rule) -> Price:
 
 def _pot(first: _First) -> Price:
     """GBP 1m more in every year's pot, targets and spend as they are."""
-    rows = first.compiled.row_component == "budget"
+    rows, given = first.compiled.row_component == "budget", first.compiled.column_component == "allocation"
 
     def more(step: float) -> Compiled:
         lower, upper = first.compiled.row_lower + step * rows, first.compiled.row_upper + step * rows
-        return replace(
-            first.compiled, row_lower=lower, row_upper=upper, column_upper=first.compiled.column_upper + step
-        )
+        most = first.compiled.column_upper + step * given
+        return replace(first.compiled, row_lower=lower, row_upper=upper, column_upper=most)
 
     found = _solved(first, more, POT_STEP)
     said = f"£1m more in the pot{_every_year(first)} (targets and spend as they are)"
-    words = _words(first, said, found.spoken)
-    return Price(found.gain, f"{first.objective.unit} per £1m", words, found.at_most, found.step, found.reaches)
+    return Price(
+        price=found.gain,
+        unit=f"{first.objective.unit} per £1m",
+        words=_words(first, said, found.spoken),
+        at_most=found.at_most,
+        step=found.step,
+        reaches=found.reaches,
+        kept=found.kept,
+    )
 
 
 def _every_year(first: _First) -> str:
@@ -222,9 +254,10 @@ def _eased(first: _First, rule: Rule) -> Price:
         return _dropped(first, rule)
     per, unit = PER[parameter.unit.name]
     said = f"{'raising' if way == 'up' else 'lowering'} {rule.name} {name}{_every_year(first)} by {_step(parameter)}"
-    without = _without(first, rule)
+    without, kept = _without(first, rule)
     if not first.priced(rule) or (without is not None and _nothing(first, without)):
-        return Price(0.0, f"{first.objective.unit} per {unit}", _words(first, said, 0.0), 0.0, without=without)
+        words = _words(first, said, 0.0)
+        return Price(0.0, f"{first.objective.unit} per {unit}", words, 0.0, without=without, kept=kept)
 
     def moved(step: float) -> Compiled:
         return _changed(first, rule, _shifted(setting, name, step if way == "up" else -step))
@@ -238,6 +271,7 @@ def _eased(first: _First, rule: Rule) -> Price:
         step=found.step / per,
         reaches=found.reaches / per,
         without=without,
+        kept={**found.kept, **kept},
     )
 
 
@@ -259,7 +293,7 @@ def _shifted(setting: RuleSetting, name: str, step: float) -> RuleSetting:
 @dataclass(frozen=True)
 class _Gain:
     """Gain per unit, what it is at most, the step of the former, how far it reaches, and the gain of the spoken
-    step.
+    step; with what proves each.
     """
 
     gain: float
@@ -267,62 +301,66 @@ class _Gain:
     step: float
     reaches: float
     spoken: float
+    kept: Mapping[str, Kept]
 
 
 def _solved(first: _First, programme: Callable[[float], Compiled], spoken_step: float) -> _Gain:
     """The gain per unit of easing, by solving at smaller steps until the prices agree. Raises as `minimise`."""
-    start, spoken = dual_bound(first.compiled, first.cost, first.prices), -1.0
+    start, spoken, kept = dual_bound(first.compiled, first.cost, first.prices), -1.0, dict[str, Kept]()
     for finer in FINER:
         step = spoken_step * finer
-        least, proven = first.eased(programme(step), finest=finer == FINER[-1])
-        gain = max(0.0, first.value - least)
+        changed = programme(step)
+        point, proving = first.eased(changed, finest=finer == FINER[-1])
+        gain = max(0.0, first.gain(point))
+        if "step" in kept:
+            kept["spoken"] = kept["step"]
+        kept["step"] = Kept.of(changed, point.prices, point.values)
         spoken = gain if spoken < 0 else spoken
-        at_most = max(gain, start - proven) / step
+        at_most = max(gain, start - dual_bound(changed, first.cost, proving)) / step
         if gain / step >= (1 - AGREE) * at_most or _nothing(first, gain):
             break
-    return _Gain(gain / step, at_most, step, _reaches(first, programme, gain / step, step), spoken)
+    if proving is not first.prices:
+        kept["at_most"] = Kept.of(changed, proving)
+    reaches, farthest = _reaches(first, programme, gain / step, step)
+    return _Gain(gain / step, at_most, step, reaches, spoken, {**kept, **farthest})
 
 
-def _reaches(first: _First, programme: Callable[[float], Compiled], gain: float, step: float) -> float:
+def _reaches(
+    first: _First, programme: Callable[[float], Compiled], gain: float, step: float
+) -> tuple[float, dict[str, Kept]]:
     """The largest tried step at which the gain per unit is still within 1%."""
-    reached, large = step, len(first.compiled.rows) >= ROWS_TO_DECOMPOSE
+    reached, large, kept = step, len(first.compiled.rows) >= ROWS_TO_DECOMPOSE, dict[str, Kept]()
     tried = LARGER[large] if gain > 0 and len(first.compiled.rows) < ROWS_TO_RANGE else ()
     for larger in tried:
         try:
-            found = first.value - first.solve(programme(step * larger))
+            changed = programme(step * larger)
+            point = first.solve(changed)
         except (Infeasible, InputFault, Stopped):
             break
-        if found < (1 - AGREE) * gain * step * larger:
+        if first.gain(point) < (1 - AGREE) * gain * step * larger:
             break
-        reached = step * larger
-    return reached
+        reached, kept = step * larger, {"reaches": Kept.of(changed, point.prices, point.values)}
+    return reached, kept
 
 
 def _dropped(first: _First, rule: Rule) -> Price:
-    gain = _without(first, rule)
+    gain, kept = _without(first, rule)
     if gain is None:
         return Price(None, "", "not priced: the programme without it could not be solved")
-    return Price(
-        gain, f"{first.objective.unit} for the whole rule", _words(first, f"dropping {rule.name}", gain), without=gain
-    )
+    unit, words = f"{first.objective.unit} for the whole rule", _words(first, f"dropping {rule.name}", gain)
+    return Price(gain, unit, words, without=gain, kept=kept)
 
 
-def _without(first: _First, rule: Rule) -> float | None:
+def _without(first: _First, rule: Rule) -> tuple[float | None, dict[str, Kept]]:
     """The gain from dropping a rule; 0 without solving where no row of it carries a price."""
     if not first.priced(rule):
-        return 0.0
-    kept = np.flatnonzero(first.compiled.row_component != rule.name)
-    rest = replace(
-        first.compiled,
-        matrix=sp.csr_array(first.compiled.matrix[kept]),
-        row_lower=first.compiled.row_lower[kept],
-        row_upper=first.compiled.row_upper[kept],
-        rows=tuple(first.compiled.rows[row] for row in kept),
-    )
+        return 0.0, {}
+    rest = first.compiled.only(np.flatnonzero(first.compiled.row_component != rule.name))
     try:
-        return max(0.0, first.value - first.solve(rest))
+        point = first.solve(rest)
     except (Unbounded, Stopped):
-        return None
+        return None, {}
+    return max(0.0, first.gain(point)), {"without": Kept.of(rest, point.prices, point.values)}
 
 
 def _changed(first: _First, rule: Rule, setting: RuleSetting) -> Compiled:
@@ -354,7 +392,8 @@ def _words(first: _First, change: str, gain: float) -> str:
     what, sense = first.objective.name.replace("_", " "), first.objective.sense
     if _nothing(first, gain):
         return f"{change} changes nothing in {what}"
-    amount = say_money(gain) if first.objective.is_money else f"{gain:.4g} {first.objective.unit}"
+    said = float(f"{gain:.9g}")
+    amount = say_money(said) if first.objective.is_money else f"{said:.4g} {first.objective.unit}"
     spend = first.plan.facts.spend
     modelled = " (modelled spend)" if first.objective.needs_spend and spend is not None and spend.modelled else ""
     return f"{change} {'cuts' if sense == 'minimise' else 'raises'} {what} by {amount}{modelled}"

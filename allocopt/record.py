@@ -22,7 +22,7 @@ from allocopt.ledger import SPEND_COLUMNS
 from allocopt.model import Rule
 from allocopt.pathway import band_headline
 from allocopt.plan import Facts, Plan
-from allocopt.prices import Price, prices
+from allocopt.prices import Price
 from allocopt.rolling import path_words
 from allocopt.solve.leximin import Levels
 from allocopt.solve.stages import Stage
@@ -54,9 +54,9 @@ def canonical(data: Any) -> str:
     return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def record(plan: Plan, *, with_prices: bool = True) -> dict[str, Any]:
-    """The whole of run.json for a plan, as plain JSON data; each price of a rule costs a solve of its own."""
-    facts, priced = plan.facts, prices(plan) if with_prices else {}
+def record(plan: Plan, priced: Mapping[str, Price]) -> dict[str, Any]:
+    """The whole of run.json for a plan, as plain JSON data; `priced` by rule, empty where no prices are asked for."""
+    facts = plan.facts
     jumps = cliffs(facts)
     return {
         **what_was_asked(facts, plan.status),

@@ -361,6 +361,23 @@ def monitoring() -> Episode:
     )
 
 
+def settlement_2011() -> Episode:
+    """F13: one authority's relative needs in the local government settlement: a head, and above the minimum."""
+    factor, people, minimum, part = 0.00023472258101e6, 121_974, 1518.58376434, 4_707_442
+    a_head, printed = 1e6 * factor / people, 1e6 * 5e-9 / people
+    return Episode(
+        "2011-12",
+        "Cambridge in the local government settlement of 2011-12: relative needs above the minimum",
+        "CLG, local government finance settlement 2011-12, annotated table for Cambridge (tab41112/T4_R22)",
+        (
+            Row("relative needs, 234.72258101 / 121,974 people", 1924.36569279, a_head, "millionths a head", printed),
+            Row("less the minimum, 1518.58376434", 405.78192845, a_head - minimum, "millionths a head", printed + 1e-8),
+            Row("its part C, 4,707,442 / 121,974 people", None, part / people, "GBP a head"),
+        ),
+        ("The settlement explains one authority line by line, as `explain` does one place; its steps re-add.",),
+    )
+
+
 EPISODES: Mapping[str, Callable[[], Episode]] = {
     "2000-01": round_2000,
     "2001-02": round_2001,
@@ -369,5 +386,6 @@ EPISODES: Mapping[str, Callable[[], Episode]] = {
     "S1": toolkit,
     "S5": research_formula,
     "S11": monitoring,
+    "2011-12": settlement_2011,
 }
 """What can be replayed, by the name that `allocopt replay NAME` takes."""

@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import pandas as pd
 
 from allocopt.assurance import assurance
 from allocopt.attributes import attributes, groupings, places_table
-from allocopt.certificates import write_certificate, write_prices
+from allocopt.certificates import Kept, write_certificate, write_prices
 from allocopt.effects import check_groupings, effects_tables, summary, tidy, warnings
 from allocopt.errors import Infeasible, InputFault, Problem
 from allocopt.folders import folder_name, hashes, whole_folder, write_json
@@ -26,6 +26,7 @@ from allocopt.grouping.joint import about_allocations
 from allocopt.limits import limits, streams_table
 from allocopt.model import load_model
 from allocopt.plan import Facts, Plan, gather, make_plan
+from allocopt.prices import prices
 from allocopt.record import record
 from allocopt.rolling import check_path, is_rolling, make_rolling_plan
 from allocopt.scenario import Loaded, load, refuse_sweep
@@ -49,6 +50,8 @@ class Run:
     """`allocations`, `effects` and whatever else the model and the scenario make, one CSV each"""
     folder: Path | None = None
     plan: Plan | Consortia | Chosen | None = None
+    kept: Mapping[str, Kept] = field(default_factory=dict, repr=False)
+    """What proves the prices of rules and the points of frontiers again, by its name in certificate.npz."""
 
     @property
     def allocations(self) -> pd.DataFrame:
@@ -216,7 +219,8 @@ def explained(facts: Facts, failure: Infeasible, tell: Tell) -> Infeasible:
 
 def run_of(plan: Plan) -> Run:
     """A plan with its record and effects, not yet written."""
-    said = record(plan)
+    priced = prices(plan)
+    said = record(plan, priced)
     modelled = said["modelled_spend"]
     tables = effects_tables(plan.table, attributes(plan.facts), group_by=groupings(plan.facts), modelled_spend=modelled)
     said["summary"] = summary(tables, modelled_spend=modelled)
@@ -229,7 +233,8 @@ def run_of(plan: Plan) -> Run:
     found |= {} if limited is None else {"limits": limited}
     found |= {"streams": streams_table(plan.facts)} if plan.facts.streams else {}
     found |= {"formulas": compared.places, "formula_components": compared.components} if compared else {}
-    return Run(said, found, None, plan)
+    kept = {f"priced.{rule}.{kind}": one for rule, price in priced.items() for kind, one in price.kept.items()}
+    return Run(said, found, None, plan, kept)
 
 
 def with_frontier(found: Run, *, tell: Tell) -> Run:
@@ -238,11 +243,12 @@ def with_frontier(found: Run, *, tell: Tell) -> Run:
         return found
     from allocopt.frontier import frontier_record, frontier_table  # noqa: PLC0415 - few runs trace one
 
-    table = frontier_table(found.plan, tell=tell)
-    if table is None:
+    traced = frontier_table(found.plan, tell=tell)
+    if traced is None:
         return found
-    traced = frontier_record(table, modelled_spend=found.record["modelled_spend"])
-    return replace(found, record={**found.record, "frontier": traced}, tables={**found.tables, "frontier": table})
+    table, kept = traced
+    said = {**found.record, "frontier": frontier_record(table, modelled_spend=found.record["modelled_spend"])}
+    return replace(found, record=said, tables={**found.tables, "frontier": table}, kept={**found.kept, **kept})
 
 
 def with_stress(found: Run, *, tell: Callable[[str], None]) -> Run:
@@ -293,7 +299,7 @@ def write_files(found: Run, folder: Path) -> None:
     for name, frame in found.tables.items():
         frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.15g")
     if isinstance(found.plan, Plan):
-        write_certificate(folder / "certificate.npz", found.plan)
+        write_certificate(folder / "certificate.npz", found.plan, found.kept)
         return
     from allocopt.consortia import Consortia  # noqa: PLC0415 - as above
 

@@ -15,6 +15,7 @@ import pytest
 
 import allocopt
 from allocopt.check import bound as check_bound
+from allocopt.check import limits as check_limits
 from allocopt.check import rules as check_rules
 from allocopt.check.folder import verify
 from allocopt.check.verdict import Verdict, measured
@@ -354,7 +355,7 @@ def only_first_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the floor and the movement had been added a moment ago, with no second implementation."""
     second = {name: one for name, one in check_rules.SECOND.items() if name != "growth_floor"}
     measures = {name: one for name, one in check_rules.MEASURES.items() if name != "movement"}
-    for module in (check_rules, check_bound, allocopt.check.folder):
+    for module in (check_rules, check_bound, check_limits, allocopt.check.folder):
         for name, kept in (("SECOND", second), ("MEASURES", measures)):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, kept)
@@ -380,7 +381,7 @@ def test_a_rule_that_the_programme_states_differently_is_found(run, monkeypatch)
     }
     monkeypatch.setattr(check_rules, "SECOND", slack)
     found = failed(verify(run))
-    assert list(found) == ["programme growth_floor"]
+    assert list(found) == ["programme growth_floor", "limits growth_floor"]
 
 
 def test_a_missing_figure_is_a_missed_check():
@@ -388,3 +389,42 @@ def test_a_missing_figure_is_a_missed_check():
     assert not found.passed
     assert found.worst is None
     assert "at B" in found.words
+
+
+@pytest.mark.parametrize(
+    ("column", "by", "check"),
+    [
+        ("growth_floor_gbp", 2, "limits growth_floor"),
+        ("growth_floor_growth_pct", 0.001, "limits growth_floor"),
+        ("minimum_gbp", 3, "limits minimum"),
+        ("minimum_growth_pct", 0.01, "limits minimum"),
+        ("maximum_gbp", -3, "limits maximum"),
+    ],
+)
+def test_a_changed_limit_of_a_place_is_found(run, column, by, check):
+    def change(table: pd.DataFrame) -> None:
+        table[column] = table[column].astype(float)
+        table.loc[1, column] += by
+
+    change_table(run, change, "limits")
+    found = failed(verify(run))
+    assert check in found
+    assert "A2 2019-20" in found[check]
+
+
+def test_a_limit_that_is_said_to_come_from_another_rule_is_found(run):
+    table = pd.read_csv(run / "limits.csv", index_col="place")
+    assert table.loc["A1", "minimum_rule"] == "growth_floor"  # far over target: 105% of nothing further under
+    change_table(run, lambda table: table.__setitem__("minimum_rule", "no_further_under_target"), "limits")
+    assert "limits minimum" in failed(verify(run))
+
+
+def test_a_place_that_is_not_at_its_limit_is_not_held_by_it(run):
+    change_table(run, lambda table: table.__setitem__("held_by", "maximum"), "limits")
+    assert "is said to be held by its maximum" in failed(verify(run))["limits held"]
+
+
+def test_a_run_with_the_returns_of_a_monitoring_table_is_checked_again(tmp_path):
+    folder = allocopt.run("monitoring", out=tmp_path).folder
+    assert folder is not None
+    assert failed(verify(folder)) == {}

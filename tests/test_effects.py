@@ -459,6 +459,9 @@ def test_places_twice_or_not_in_every_year_are_named():
 
 def test_a_place_without_people_or_without_an_opening_position_is_named():
     assert "2019-20: population is not above zero for B" in refusal(table(people=[1, 0, 1, 1]))
+    nobody = refusal(table(people=[float("nan")] * 4))
+    assert "no population column is named" in nobody
+    assert "inputs.places.columns.population" in nobody
     assert "2019-20: opening_dft_pct is not known for C" in refusal(table().assign(opening_dft_pct=[0, 0, np.nan, 0]))
 
 

@@ -7,6 +7,7 @@ import math
 from itertools import permutations
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,6 +120,33 @@ def test_over_years_last_years_money_is_the_allocation_before(tmp_path):
     assert floor.at_least_gbp == pytest.approx(first.row["allocation_gbp"] * 1.02, abs=1)
     assert sheets(found)[0][0] == "2019-20: Its fair share"
     assert len(explain(run_of(path), "B", year="2020-21").years) == 1
+
+
+def test_a_limit_of_next_year_that_ties_back_to_this_one_says_its_year(tmp_path):
+    first, second = explain(run_of(path_over_years(tmp_path, ["£525m", "£546m"])), "B").years
+    assert [limit.rule for limit in second.limits] == ["growth_floor", "growth_ceiling"]
+    back = next(limit for limit in first.limits if limit.rule == "growth_floor of 2020-21")
+    # what it has next year is at least 2% above this year's money, so this year's is at most that over 1.02
+    assert back.at_least_gbp is None
+    assert back.at_most_gbp == pytest.approx(second.row["allocation_gbp"] / 1.02, abs=1)
+
+
+@pytest.mark.parametrize("years", [["£525m"], ["£525m", "£546m"]])
+def test_every_list_of_every_place_adds_up_and_its_limits_are_those_of_limits_csv(tmp_path, years):
+    folder = run_of(path_over_years(tmp_path, years) if len(years) > 1 else five_places(tmp_path))
+    table = pd.read_csv(folder / "limits.csv").set_index(["place", "year"])
+    for place in "ABCDE":
+        for one in explain(folder, place).years:
+            said, row, limit = one.as_dict(), one.row, table.loc[(place, one.year)]
+            assert sum(part["amount_gbp"] for part in said["formula"]) == row["target_gbp"]
+            change = said["change"]
+            assert change["from_gbp"] + sum(cause["amount_gbp"] for cause in change["causes"]) == change["to_gbp"]
+            assert (change["from_gbp"], change["to_gbp"]) == (row["baseline_gbp"], row["allocation_gbp"])
+            own = [found for found in one.limits if " of " not in found.rule]
+            least = max(found.at_least_gbp for found in own if found.at_least_gbp is not None)
+            most = min(found.at_most_gbp for found in own if found.at_most_gbp is not None)
+            assert [least, most] == pytest.approx([limit["minimum_gbp"], limit["maximum_gbp"]], abs=1)
+            assert bool({found.rule for found in own if found.binds}) == isinstance(limit["held_by"], str)
 
 
 # against another run

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from allocopt.check.frontier import check_frontier
+from allocopt.check.folder import verify
 from allocopt.errors import InputFault
 from allocopt.runs import run
 
@@ -28,10 +32,10 @@ solver: {slack: 0%, slack_at_least: £0}
 """
 
 
-def traced(folder, text=SCENARIO):
+def traced(folder, text=SCENARIO, out=None):
     (folder / "places.csv").write_text(PLACES, encoding="utf-8")
     (folder / "frontier.yaml").write_text(text, encoding="utf-8")
-    return run(folder / "frontier.yaml", out=None)
+    return run(folder / "frontier.yaml", out=out)
 
 
 def curve(found):
@@ -50,13 +54,13 @@ def test_a_pound_moved_is_a_pound_of_shortfall_until_floors_bind(tmp_path):
 
 def test_every_point_is_proven_and_the_curve_falls_and_is_convex(tmp_path):
     text = SCENARIO.replace("y: shortfall_below_target, points: 5", "y: gross_deficit, points: 9")
-    found = traced(tmp_path, text.replace("growth_floor: {rate: 0%}", "growth_floor: {rate: -10%}"))
+    found = traced(tmp_path, text.replace("growth_floor: {rate: 0%}", "growth_floor: {rate: -10%}"), out=tmp_path)
     level, deficit = curve(found)
     slope = np.diff(deficit) / np.diff(level)
     assert found.tables["frontier"]["proven"].all()
     assert (slope <= 1e-9).all()
     assert (np.diff(slope) >= -1e-6).all()
-    assert all(check.passed for check in check_frontier(found.tables["frontier"]))
+    assert [check for check in verify(found.folder).checks if not check.passed] == []
 
 
 def test_several_frontiers_are_traced_in_one_command(tmp_path):
@@ -83,10 +87,58 @@ def test_a_frontier_that_cannot_be_traced_is_told_with_its_key(tmp_path, name, w
     assert caught.value.problems[0].key == "frontier.0.y"
 
 
+def faults(folder, change):
+    """What `verify` says of a frontier.csv that was changed and sealed again."""
+    table = pd.read_csv(folder / "frontier.csv")
+    change(table)
+    table.to_csv(folder / "frontier.csv", index=False)
+    timing = json.loads((folder / "timing.json").read_text())
+    timing["sha256"]["frontier.csv"] = sha256((folder / "frontier.csv").read_bytes()).hexdigest()
+    (folder / "timing.json").write_text(json.dumps(timing))
+    return {check.name.split(" shortfall")[0]: check.words for check in verify(folder).checks if not check.passed}
+
+
+def moved(point, by, *columns):
+    """A change of the rows of y of one point."""
+
+    def change(table):
+        row = table.index[table["by"] != "limit"][point]
+        for column in columns:
+            table.loc[row, column] += by
+        table.loc[row, "gap"] = abs(table.loc[row, "value"] / table.loc[row, "bound"] - 1) if "value" in columns else 0
+
+    return change
+
+
 def test_a_curve_that_rises_or_bends_the_wrong_way_is_found(tmp_path):
-    table = traced(tmp_path).tables["frontier"]
-    y = table.index[table["by"] != "limit"]
-    for point, change in ((2, 0.5), (4, 3.0)):
-        wrong = table.copy()
-        wrong.loc[y[point], ["value", "bound"]] += change
-        assert not all(check.passed for check in check_frontier(wrong))
+    for point, change, words in ((2, 0.5, "above the line between its neighbours"), (4, 3.0, "the curve rises")):
+        folder = traced(tmp_path, out=tmp_path).folder
+        assert words in faults(folder, moved(point, change, "value", "bound"))["frontier"]
+
+
+def test_a_point_is_proved_again_from_both_sides(tmp_path):
+    # shortfall at the last level is 21 - 5 = 16: a value of 15.9 has no plan, a bound of 16.1 no prices
+    folder = traced(tmp_path, out=tmp_path).folder
+    said = faults(folder, moved(4, -0.1, "value", "bound"))["frontier points"]
+    assert said == "point 4: the value is said to be 15.9, the kept plan has 16"
+    folder = traced(tmp_path, out=tmp_path).folder
+    said = faults(folder, moved(4, 0.1, "value", "bound"))["frontier points"]
+    assert "the kept prices prove only 16, the bound is said to be 16.1" in said
+
+
+def test_a_frontier_without_its_proofs_is_not_taken_on_trust(tmp_path):
+    folder = traced(tmp_path, out=tmp_path).folder
+    with np.load(folder / "certificate.npz") as kept:
+        arrays = {name: kept[name] for name in kept.files if not name.startswith("frontier.")}
+    np.savez_compressed(folder / "certificate.npz", **arrays)
+    said = faults(folder, moved(0, 0.0, "bound"))
+    assert "the certificate keeps no plan" in said["frontier points"]
+
+
+def test_a_maximised_objective_has_a_frontier_that_is_proved_too(tmp_path):
+    text = SCENARIO.replace("y: shortfall_below_target", "y: common_speed")
+    found = traced(tmp_path, text, out=tmp_path)
+    _, speed = curve(found)
+    assert (np.diff(speed) >= -1e-9).all()
+    assert speed[-1] > speed[0]
+    assert [check for check in verify(found.folder).checks if not check.passed] == []

@@ -48,7 +48,7 @@ solve.affine
 solve.asked
 solve.together
 solve.compiled
-solve.template solve.alone
+solve.template solve.alone solve.least
 solve.certificate solve.highs solve.blocks solve.elastic solve.ascent
 solve.single solve.kernels
 solve.chains
@@ -96,11 +96,14 @@ choosing.words
 choosing.tables
 choosing.record
 check.verdict
-check.frontier check.inputs
+check.inputs
 check.decided check.places
 check.rounds
 check.plan check.rules
+check.limits
 check.bound
+check.kept
+check.prices check.frontier
 check.stress check.rolling check.relaxed check.alternatives
 check.coalitions
 check.choice

@@ -76,6 +76,36 @@ def test_a_price_agrees_with_the_difference_of_two_runs(tmp_path):
     assert (value(path) - eased) / found.step == pytest.approx(found.price)
 
 
+def test_a_later_objective_that_rules_plans_out_counts_in_every_price(tmp_path):
+    """The common speed is never below -1: C, at 100 of a target of 80, ends at 84 x (1 + 2 x 0.25) = 126 at most.
+
+    C spends 140 and A 60: C gets its 126, a deficit of 14, and A and B share 189, far above the floor of A at 60. So
+    the floor costs nothing, which a programme without the rows of the speed would not say.
+    """
+    text = """\
+format: 1
+name: three
+model: pace_of_change
+years: [2019-20]
+pot: £315m
+inputs:
+  places: {table: places.csv, key: code, columns: {population: need}}
+  baseline: {table: places.csv, column: base, unit: £m}
+  spend: {table: places.csv, column: spend, unit: £m}
+formula: {need: {share: 100%, need: need}}
+rules: {growth_floor: {rate: -40%}}
+objectives: [gross_deficit, common_speed]
+"""
+    (tmp_path / "three.yaml").write_text(text, encoding="utf-8")
+    table = "code,need,base,spend\nA,120,100,60\nB,100,100,60\nC,80,100,140\n"
+    (tmp_path / "places.csv").write_text(table, encoding="utf-8")
+    assert value(tmp_path / "three.yaml") == pytest.approx(14)
+    found = priced(tmp_path / "three.yaml")["growth_floor"]
+    assert (found.price, found.without) == (0.0, 0.0)
+    # without a word of speed C would get 315 - 60 - 60 = 195
+    assert value(tmp_path / "three.yaml", "objectives=[gross_deficit]") == pytest.approx(0)
+
+
 @settings(max_examples=6)
 @given(
     floor=st.integers(0, 45),

@@ -53,6 +53,15 @@ def test_area_teams_are_the_sums_of_their_ccgs():
     assert team.computed == team.published == 1_517_990
 
 
+def test_cambridge_of_the_settlement_re_adds_to_the_last_printed_decimal():
+    # 234.72258101 / 121,974 = 0.0019243656928; less 0.00151858376434 = 0.0004057819284
+    a_head, above, money = rows("2011-12").values()
+    assert a_head.computed == pytest.approx(1924.36569277, abs=1e-8)
+    assert not replace(a_head, computed=a_head.computed + 1e-7).passed
+    assert above.computed == pytest.approx(405.78192843, abs=1e-8)
+    assert money.computed == pytest.approx(38.59, abs=0.005)
+
+
 def test_the_headline_and_the_survey_are_told_apart():
     found = rows("S1")
     assert found["8% of the whole £84.4bn"].computed == pytest.approx(6.752)

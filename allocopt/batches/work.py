@@ -87,7 +87,7 @@ def case_files(loaded: Loaded, tables: Sequence[str]) -> tuple[dict[str, bytes],
     facts = MEMORY.gather(loaded)
     scenario = loaded.scenario
     if not tables and not is_grouping(scenario) and scenario.stress is None and not scenario.frontier:
-        said = record(plan_or_reasons(facts), with_prices=False)
+        said = record(plan_or_reasons(facts), {})
         return {"run.json": _json(said)}, said["status"]
     found = run_facts(facts, tell=_quietly, plan=lambda facts, _tell: planned(facts))
     return run_files(found, loaded, tables), found.record["status"]

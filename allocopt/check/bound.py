@@ -24,7 +24,7 @@ import scipy.sparse as sp
 from pydantic import BaseModel
 
 from allocopt.check.decided import Decided, Limits
-from allocopt.check.inputs import Known, Plain
+from allocopt.check.inputs import Known, Plain, keys_of
 from allocopt.check.rules import BY_DRAWS, EXTREMES, MEASURES, SECOND, limits, said_of
 from allocopt.check.verdict import POUND, Check, Floats, compared, measured
 from allocopt.model import Model, load_model
@@ -46,8 +46,7 @@ class Found(Loaded):
 
     def table_path(self, *keys: str) -> Path:
         """The table of a key path. Raises KeyError when it is nowhere."""
-        more = f"more.{keys[3]}" if keys[:3] == ("inputs", "places", "more") else ""
-        path = self.tables.get(more or (keys[1] if keys[0] == "inputs" else keys[0]))
+        path = next((path for which, path in self.tables.items() if keys_of(which) == keys), None)
         if path is None:
             raise KeyError(".".join(keys))
         return path.resolve()
@@ -208,11 +207,11 @@ def plan_point(of: Recompiled, decided: Decided) -> Floats:
     for column in np.flatnonzero(fixed):
         code, year = compiled.columns[column][1]
         point[column] = decided.given[place[code], step[year]] / MILLION
-    return _completed(compiled, point, fixed)
+    return completed(compiled, point, fixed)
 
 
-def _completed(compiled: Compiled, point: Floats, fixed: Any) -> Floats:
-    """Columns that are not allocations at the least that rows with one such column allow."""
+def completed(compiled: Compiled, point: Floats, fixed: Any) -> Floats:
+    """Columns that are not `fixed` at the least that rows with one such column allow."""
     free = sp.csr_array(compiled.matrix[:, np.flatnonzero(~fixed)])
     held = compiled.matrix[:, np.flatnonzero(fixed)] @ point[fixed]
     single = np.flatnonzero(np.diff(free.indptr) == 1)
@@ -289,8 +288,9 @@ def _bound(of: Recompiled, before: list[Plain], number: int, stage: Plain, array
     sense, offset = of.compiled.sense[number], float(of.compiled.offsets[number])
     rows, prices = _prices(of, before, stage["name"], arrays)
     held = _with_levels(of, before, arrays)
-    tried = [_dual(held, before, number, rows, prices), _dual(held, before, number, rows, 0.0 * prices)]
-    proved = max(tried) + offset
+    y = np.zeros(len(of.row_at) + len(before))
+    y[rows] = prices
+    proved = max(_dual(held, before, number, y), _dual(held, before, number, 0.0 * y)) + offset
     short = sense * float(stage["bound"]) - proved
     scale, unit = (MILLION, "£") if stage["unit"] == "GBP m" else (1.0, stage["unit"])
     allowed = RELATIVE * abs(float(stage["bound"])) * scale + (POUND if unit == "£" else 0.0)
@@ -354,21 +354,24 @@ def check_levels(of: Recompiled, decided: Decided, certificate: Path) -> Iterato
         yield measured(f"levels {name}", missed, at=at, what="shortfall against the level that was settled")
 
 
-def _dual(compiled: Compiled, before: list[Plain], number: int, rows: Any, prices: Floats) -> float:
-    """The least cost that the prices prove, before the objective's constant; minus infinity when they prove none."""
-    earlier = range(len(before))
-    most = [
-        compiled.sense[k] * float(one["cap"]) - float(compiled.offsets[k])
-        for k, one in zip(earlier, before, strict=True)
-    ]
-    lower = np.concatenate([compiled.row_lower, np.full(len(before), -np.inf)])
-    upper = np.concatenate([compiled.row_upper, most])
-    y = np.zeros(len(lower))
-    y[rows] = prices
-    y[((y > 0) & np.isneginf(lower)) | ((y < 0) & np.isposinf(upper))] = 0.0
-    own = len(compiled.row_lower)
-    reduced = compiled.costs[number] - compiled.matrix.T @ y[:own] - compiled.costs[: len(before)].T @ y[own:]
-    return cheapest(y, lower, upper) + cheapest(reduced, compiled.column_lower, compiled.column_upper)
+def _dual(compiled: Compiled, before: list[Plain], number: int, y: Floats) -> float:
+    """The least cost of a stage that the prices (rows and caps,) prove, before the objective's constant."""
+    most = [compiled.sense[k] * float(one["cap"]) - float(compiled.offsets[k]) for k, one in enumerate(before)]
+    capped = replace(
+        compiled,
+        matrix=sp.vstack([compiled.matrix, sp.csr_array(compiled.costs[: len(before)])], format="csr"),
+        row_lower=np.concatenate([compiled.row_lower, np.full(len(before), -np.inf)]),
+        row_upper=np.concatenate([compiled.row_upper, most]),
+    )
+    return dual(capped, compiled.costs[number], y)
+
+
+def dual(compiled: Compiled, cost: Floats, y: Floats) -> float:
+    """The least of cost @ x that the row prices (rows,) prove; minus infinity when they prove none."""
+    lower, upper = compiled.row_lower, compiled.row_upper
+    usable = np.where(((y > 0) & np.isneginf(lower)) | ((y < 0) & np.isposinf(upper)), 0.0, y)
+    reduced = cost - compiled.matrix.T @ usable
+    return cheapest(usable, lower, upper) + cheapest(reduced, compiled.column_lower, compiled.column_upper)
 
 
 def cheapest(slope: Floats, lower: Floats, upper: Floats) -> float:

@@ -34,11 +34,14 @@ from allocopt.check.bound import (
 from allocopt.check.carried import check_years
 from allocopt.check.consortia import is_grouping_folder, verify_grouping
 from allocopt.check.decided import Decided
-from allocopt.check.frontier import check_frontier
+from allocopt.check.frontier import check_frontiers
 from allocopt.check.inputs import Plain, check_files, check_hash, find_tables, known, read_timing
+from allocopt.check.kept import Certificate
+from allocopt.check.limits import check_limits
 from allocopt.check.places import check_formulas, check_streams, with_streams
 from allocopt.check.plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
 from allocopt.check.pools import check_pools
+from allocopt.check.prices import check_prices
 from allocopt.check.rolling import carried, check_rolled_bounds, recompile_rolled, with_openings
 from allocopt.check.rules import SECOND, check_objectives, check_rule, said_of
 from allocopt.check.shocks import check_reverse, check_tests
@@ -116,8 +119,6 @@ def _folder_checks(record: Plain, tables: Mapping[str, pd.DataFrame]) -> Iterato
     yield from guarded("headline", lambda: [check_headline(allocations, record)])
     yield from guarded("effects", lambda: check_effects(allocations, tables["effects"]))
     yield from guarded("stages", lambda: check_stages(record))
-    if "frontier" in tables:
-        yield from guarded("frontier", lambda: check_frontier(tables["frontier"]))
 
 
 def _named(record: Plain) -> Check:
@@ -187,15 +188,12 @@ def _against_inputs(
     yield from guarded("stress", lambda: check_stress(of, decided, record, folder))
     if (folder / "stress.csv").is_file():
         drawn = pd.read_csv(folder / "stress.csv", dtype={"value": "float64"})
-        for name, check in {
-            "years": check_years,
-            "tests": check_tests,
-            "reverse": check_reverse,
-            "pools": check_pools,
-        }.items():
+        for name, check in STRESSES.items():
             yield from guarded(f"stress {name}", partial(check, of, decided, record, drawn))
     yield from guarded("recompiled programme", lambda: check_recompiled(of, decided, record))
     yield from guarded("levels", lambda: check_levels(of, decided, folder / "certificate.npz"))
+    if (folder / "limits.csv").is_file():
+        yield from guarded("limits", lambda: check_limits(_table(folder / "limits.csv"), decided, record))
     if record["scenario"].get("streams"):
         yield from guarded("streams", lambda: check_streams(_table(folder / "streams.csv"), record, own))
     if (folder / "formulas.csv").is_file():
@@ -203,8 +201,15 @@ def _against_inputs(
     certificate = folder / "certificate.npz"
     if is_rolling(found.scenario):
         yield from guarded("bounds", lambda: check_rolled_bounds(found, given, calls, record, certificate))
-    else:
-        yield from guarded("bounds", lambda: check_bounds(of, record, certificate))
+        return
+    yield from guarded("bounds", lambda: check_bounds(of, record, certificate))
+    yield from guarded("prices", lambda: check_prices(of, own, record, Certificate.read(certificate)))
+    if record["scenario"].get("frontier"):
+        yield from guarded("frontier", lambda: _frontiers(folder, of, record))
+
+
+def _frontiers(folder: Path, of: Recompiled, record: Plain) -> Iterator[Check]:
+    return check_frontiers(of, record, _table(folder / "frontier.csv"), Certificate.read(folder / "certificate.npz"))
 
 
 def _rules(of: Recompiled, decided: Decided, record: Plain) -> Iterator[Check]:

@@ -208,7 +208,10 @@ def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats 
     pot = announced - held
     first = _population(scenario["inputs"]["places"], places, "population")
     grown = people / first[:, None] if "populations" in scenario["inputs"] else np.ones((len(places), len(years)))
-    target = np.stack([target_of(scenario["formula"], places, pot[t], grown[:, t]) for t in range(len(years))], axis=1)
+    formula, had = scenario["formula"], None
+    if any("opening_dft" in one for one in formula.values()):
+        had = _baseline(scenario["inputs"], places, tables, np.ones(len(places)), 1.0)
+    target = np.stack([target_of(formula, places, pot[t], grown[:, t], had) for t in range(len(years))], axis=1)
     return Known(
         places=tuple(places.index),
         names=_names(scenario["inputs"]["places"], places),
@@ -317,27 +320,26 @@ def _before(inputs: Plain, places: pd.DataFrame, first: Floats) -> Floats:
     )
 
 
-def target_of(formula: Plain, places: pd.DataFrame, pot: float, grown: Floats) -> Floats:
-    """(n,) pounds: amounts first, the rest of the pot by the shares of need, which grows with people."""
-    amounts = np.zeros(len(places))
-    shares = np.zeros(len(places))
+def target_of(formula: Plain, places: pd.DataFrame, pot: float, grown: Floats, held: Floats | None) -> Floats:
+    """(n,) pounds: amounts first, the rest of the pot by need, which grows with people; `held` (n,) is last year's."""
+    amounts, shares = np.zeros(len(places)), np.zeros(len(places))
     for said in formula.values():
         if "amount" in said:
             less = _figures(places, said["less"]) if "less" in said else 0.0
             amounts += POUNDS[said.get("unit", "£")] * (_figures(places, said["amount"]) - less)
         else:
-            need = _need(said, places) * grown
+            need = _need(said, places, held) * grown
             shares += said["share"] * need / need.sum()
     rest = pot - amounts.sum()
     return np.asarray(amounts + (rest * shares / shares.sum() if shares.any() else 0.0))
 
 
-def _need(said: Plain, places: pd.DataFrame) -> Floats:
+def _need(said: Plain, places: pd.DataFrame, held: Floats | None) -> Floats:
+    if "opening_dft" in said:
+        return np.asarray(held) * 100.0 / (100.0 + _figures(places, said["opening_dft"]))
     weights = {said["need"]: 1.0} if isinstance(said["need"], str) else said["need"]
     need = np.sum([weight * _figures(places, name) for name, weight in weights.items()], axis=0)
-    for index in said.get("times", ()):
-        need = need * _figures(places, index)
-    return np.asarray(need)
+    return np.asarray(np.prod([need, *(_figures(places, index) for index in said.get("times", ()))], axis=0))
 
 
 def _money(said: Plain, frame: pd.DataFrame, key: str) -> dict[str, float]:

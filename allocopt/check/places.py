@@ -23,7 +23,7 @@ def check_formulas(
     yield compared("formulas listed", [] if listed == list(candidates) else [f"{listed}"], ", ".join(candidates))
     for name, formula in candidates.items():
         said = frame.loc[frame["formula"] == name, "target_gbp"].to_numpy(dtype=np.float64)
-        off = np.abs(said - target_of(formula, places, float(own.pot[0]), own.grown[:, 0]))
+        off = np.abs(said - target_of(formula, places, float(own.pot[0]), own.grown[:, 0], own.baseline))
         yield measured(f"formula {name}", off, at=list(own.places), what="targets worked out again", tolerance=1.0)
 
 

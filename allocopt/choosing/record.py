@@ -14,6 +14,7 @@ from allocopt.choosing.tables import choice_tables, paid_pounds
 from allocopt.choosing.words import drivers, gain_words, shunned, words_of
 from allocopt.grouping.bounds import Bound
 from allocopt.plan import Facts
+from allocopt.prices import prices
 from allocopt.record import record, warnings_of, what_it_rests_on, what_was_asked
 from allocopt.units import say_money
 
@@ -230,7 +231,7 @@ def _payment_words(pay: Payments, *, proven: bool) -> str:
 
 def _before(found: Chosen) -> dict[str, Any]:
     assert found.before is not None
-    said = record(found.before)
+    said = record(found.before, prices(found.before))
     return {key: said[key] for key in ("model", "status", "objectives", "headline", "rules")}
 
 

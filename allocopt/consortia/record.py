@@ -15,6 +15,7 @@ from allocopt.consortia.prices import Without, price_of, prices_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Ints
 from allocopt.model import Rule
+from allocopt.prices import prices
 from allocopt.record import record, stage_record, warnings_of, what_it_rests_on, what_was_asked
 from allocopt.units import say_money
 
@@ -53,7 +54,7 @@ def _allocation_rules(found: Consortia, prices: Mapping[str, Without]) -> list[d
     """The rules about allocations of a joint plan, with the rows that bind."""
     if found.model.kind != "joint" or found.before is None:
         return []
-    rules: list[dict[str, Any]] = record(found.before, with_prices=False)["rules"]
+    rules: list[dict[str, Any]] = record(found.before, {})["rules"]
     return [one | price_of(prices, one["name"]) for one in rules]
 
 
@@ -85,7 +86,7 @@ def _two_steps_words(found: Consortia) -> str:
 
 def _before_record(found: Consortia) -> dict[str, Any]:
     assert found.before is not None
-    said = record(found.before)
+    said = record(found.before, prices(found.before))
     return {key: said[key] for key in ("model", "status", "objectives", "headline", "rules")}
 
 

@@ -75,6 +75,9 @@ def _column_problems(allocations: pd.DataFrame) -> list[Problem]:
     ]
     if allocations.empty:
         problems.append(Problem("no places", cure="give one row a place and year"))
+    elif not lacking and allocations["population"].isna().all():
+        said = "no population column is named, and tables of who gains and loses are weighted by people"
+        problems.append(Problem(said, "name the column with people", "inputs.places.columns.population"))
     return problems
 
 

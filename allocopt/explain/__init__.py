@@ -48,6 +48,22 @@ class Explained:
         """The rules at whose limit the place ended."""
         return tuple(limit.rule for limit in self.limits if limit.binds)
 
+    def as_dict(self) -> dict[str, Any]:
+        """A year of `explain --json`."""
+        row = {key: (None if value != value else value) for key, value in self.row.items()}  # noqa: PLR0124 - NaN
+        return {
+            "year": self.year,
+            "population": self.people,
+            "formula": [asdict(part) for part in self.parts],
+            "drivers": [asdict(driver) for driver in self.drivers],
+            "target_gbp": int(self.row["target_gbp"]),
+            "uniform_growth_pct": round(self.uniform_growth * 100, 6),
+            "limits": [asdict(limit) for limit in self.limits],
+            "binds": list(self.binds),
+            "change": self.change.as_dict(),
+            "row": row,
+        }
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -74,26 +90,10 @@ class Explanation:
             "name": self.name,
             "modelled_spend": self.modelled_spend,
             "objectives": list(self.objectives),
-            "years": [_year_dict(one) for one in self.years],
+            "years": [one.as_dict() for one in self.years],
             "against": self.against.as_dict() if self.against else None,
             "warnings": list(self.warnings),
         }
-
-
-def _year_dict(one: Explained) -> dict[str, Any]:
-    row = {key: (None if value != value else value) for key, value in one.row.items()}  # noqa: PLR0124 - NaN
-    return {
-        "year": one.year,
-        "population": one.people,
-        "formula": [asdict(part) for part in one.parts],
-        "drivers": [asdict(driver) for driver in one.drivers],
-        "target_gbp": int(one.row["target_gbp"]),
-        "uniform_growth_pct": round(one.uniform_growth * 100, 6),
-        "limits": [asdict(limit) for limit in one.limits],
-        "binds": list(one.binds),
-        "change": one.change.as_dict(),
-        "row": row,
-    }
 
 
 def explain(

@@ -58,6 +58,8 @@ def _part(facts: Facts, name: str, place: str, money: pd.Series, amount_gbp: int
     fraction = float(money[place]) / total if total else 0.0
     columns = {column: float(facts.inputs.places[column][place]) for column in columns_of(component)}
     needs = need(component, facts.inputs) if component.amount is None else None
+    if component.opening_dft is not None and needs is not None:
+        columns = {f"baseline over 1 + {component.opening_dft}%": float(needs[place])}
     if needs is None or abs(float(needs[place] / needs.sum()) - fraction) > SAME:
         return Part(name, amount_gbp, total, component.share, fraction, columns)
     return Part(name, amount_gbp, total, component.share, fraction, columns, float(needs[place]), float(needs.sum()))

@@ -17,8 +17,8 @@ from allocopt.model import Rule
 from allocopt.problem import Array
 from allocopt.solve.compiled import Compiled
 
-NEAR = 2
-"""Pounds: a limit that is reached but for rounding."""
+NEAR = 1
+"""Pounds: a limit that is reached but for rounding, for each amount in it that is rounded."""
 MANY = 4
 """Columns from which a row ties many places."""
 
@@ -28,6 +28,7 @@ class Limit:
     """One rule at one place, in whole pounds; None where it sets no limit on that side."""
 
     rule: str
+    """Its name; where a later year's row ties back to this one, with that year: `growth_ceiling of 2020-21`."""
     said: str
     """Its parameters in the scenario's units."""
     at_least_gbp: int | None
@@ -58,11 +59,23 @@ def _limits(parts: Parts, rule: Rule, given: Mapping[tuple[str, str], int], plac
     if not own:
         yield Limit(rule.name, said, None, None, False, joint=True)
         return
-    ends = [_ends(part, int(row), column, plan) for row in own]
+    names = {int(row): _named(rule, part.rows[row][1], year) for row in own}
+    for name in dict.fromkeys(names.values()):
+        these = [row for row, one in names.items() if one == name]
+        near = NEAR * max(len(part.matrix[[row]].indices) for row in these)
+        yield _limit(name, said, [_ends(part, row, column, plan) for row in these], given[place, year], near)
+
+
+def _named(rule: Rule, key: tuple[str, ...], year: str) -> str:
+    """The rule, with the year of a row that belongs to another: next year's floor stands on this year's money."""
+    return rule.name if year in key or not key else f"{rule.name} of {key[-1]}"
+
+
+def _limit(name: str, said: str, ends: list[tuple[float, float]], amount: int, near: int) -> Limit:
     least, most = max(low for low, _ in ends), min(high for _, high in ends)
-    pounds, amount = [None if not np.isfinite(end) else round(end * 1e6) for end in (least, most)], given[place, year]
-    binds = any(end is not None and abs(end - amount) <= NEAR for end in pounds)
-    yield Limit(rule.name, said, pounds[0], pounds[1], binds)
+    pounds = [None if not np.isfinite(end) else round(end * 1e6) for end in (least, most)]
+    binds = any(end is not None and abs(end - amount) <= near for end in pounds)
+    return Limit(name, said, pounds[0], pounds[1], binds)
 
 
 def _value(column: tuple[str, tuple[str, ...]], given: Mapping[tuple[str, str], int]) -> float:

@@ -37,6 +37,7 @@ _BOUNDS = {
     "imd": Bounds(),
     "hub": Bounds(least=0, most=1, cure="write 1 for a declared hub and 0 for any other place"),
 }
+_DISTANCE = Bounds(above=-100, why="a place that has nothing is 100% under target", cure="write per cent: 3.5, -2")
 _MADE_GROUPS = {"imd_fifth": "imd", "need_decile": "population", "region": "region", "area": "area"}
 
 
@@ -102,7 +103,8 @@ def _need_and_money(reading: Reading) -> dict[str, tuple[Cited, Bounds]]:
     for above, formula in _formulas(reading).items():
         for component, given in formula.items():
             for name, keys in component_columns(given).items():
-                used.setdefault(name, (reading.cited(*above, component, *keys), Bounds()))
+                bounds = _DISTANCE if keys == ("opening_dft",) else Bounds()
+                used.setdefault(name, (reading.cited(*above, component, *keys), bounds))
     return used
 
 
@@ -120,8 +122,8 @@ def component_columns(component: Component) -> dict[str, tuple[str, ...]]:
     elif component.need is not None:
         needs |= {name: ("need", name) for name in component.need}
     indices = {name: ("times", str(place)) for place, name in enumerate(component.times)}
-    money = {name: (key,) for key, name in (("amount", component.amount), ("less", component.less)) if name}
-    return needs | indices | money
+    others = (("amount", component.amount), ("less", component.less), ("opening_dft", component.opening_dft))
+    return needs | indices | {name: (key,) for key, name in others if name}
 
 
 def _number_columns(reading: Reading) -> dict[str, tuple[Cited, Bounds]]:

@@ -196,10 +196,14 @@ def _formula(found: Findings, formula: Mapping[str, Component], at: Keys) -> Non
 
 
 def _component(found: Findings, keys: Keys, one: Component) -> None:
-    need, cost = one.share is not None or one.need is not None, one.amount is not None
+    cost, given = one.amount is not None, one.opening_dft is not None
+    need = one.share is not None or one.need is not None or given
     if need == cost:
         said = "both a share of need and an amount" if need else "neither a share of need nor an amount"
         found.add(keys, f"the component has {said}", "write share and need, or amount and unit")
+    elif given:
+        barred = ("need", "times", "less", "unit")
+        _demand(found, keys, one, ("share", "opening_dft"), barred, "a component with published distances")
     elif need:
         _demand(found, keys, one, ("share", "need"), ("less", "unit"), "a component with a share of need")
     else:

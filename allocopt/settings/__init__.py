@@ -215,7 +215,8 @@ class Component(Sourced):
     """One component of the needs formula.
 
     A need-based component has `share` and `need` (and `times`): place p gets
-    share x n_p / sum of n, n_p = need_p x the product of its indices. A cost component has `amount`
+    share x n_p / sum of n, n_p = need_p x the product of its indices. One with `opening_dft` in place of need takes its
+    targets from published distances from target. A cost component has `amount`
     (and `less`, `unit`): money that comes off the pot first and goes to the place that has the cost.
     """
 
@@ -225,6 +226,9 @@ class Component(Sourced):
     """Column with weighted population, or several columns with their weights (each column is used as it stands)."""
     times: list[str] = Field(default_factory=list)
     """Index columns that multiply the need, such as the market forces factor."""
+    opening_dft: str | None = None
+    """Instead of need: column with published opening distance from target, in per cent (negative is under). The need
+    of a place is its baseline over 1 + the distance, so that it opens where the figures say, to their rounding."""
     amount: str | None = None
     """Column with money."""
     less: str | None = None

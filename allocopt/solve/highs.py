@@ -50,8 +50,11 @@ def minimise(compiled: Compiled, cost: Array, *, time_limit: float) -> Point:
 
 def _point(highs: highspy.Highs) -> Point:
     status = highs.getModelStatus()
-    if status == highspy.HighsModelStatus.kUnboundedOrInfeasible:
-        highs.setOptionValue("presolve", "off")  # presolve alone cannot say which of the two it is
+    refused = status == highspy.HighsModelStatus.kInfeasible and not len(highs.getLp().integrality_)
+    if refused or status == highspy.HighsModelStatus.kUnboundedOrInfeasible:
+        # presolve alone cannot say which of the two it is, and at our tolerances it calls limits infeasible that just
+        # meet: 192 allocations that are determined one by one and add up to the pot to the last digit
+        highs.setOptionValue("presolve", "off")
         highs.run()
         status = highs.getModelStatus()
     if status == highspy.HighsModelStatus.kInfeasible:

@@ -55,17 +55,18 @@ class Method:
             raise Infeasible("no allocation obeys every rule")
         return found or minimise(current, cost, time_limit=time_limit)
 
-    def proven_by(self, current: Compiled, cost: Array, prices: Array, *, completed: bool) -> float:
-        """The bound (on `cost @ x`) that row prices (m,) prove; `completed`, with the best prices for the rows that
-        do not couple places, where they can be had.
+    def proving(self, current: Compiled, cost: Array, prices: Array, *, completed: bool) -> Array:
+        """Row prices (m,) that bound `cost @ x`: those given; `completed`, with the best prices for the rows that do
+        not couple places, where they can be had and prove more.
         """
-        plain = dual_bound(current, cost, prices)
         if not completed or self._blocks is None or not self._continues(current):
-            return plain
+            return prices
         from allocopt.solve.decompose import completed as best_with  # noqa: PLC0415 - only large programmes need it
 
         best = best_with(current, self._blocks, cost, prices)
-        return plain if best is None else max(plain, dual_bound(current, cost, best))
+        if best is None or dual_bound(current, cost, best) <= dual_bound(current, cost, prices):
+            return prices
+        return best
 
     def _refuted(self, current: Compiled, time_limit: float) -> bool:
         """Whether prices found in rounds prove that no point obeys every row.

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from programmes import NONE, programme
 
+from allocopt.plan import gather, make_plan
+from allocopt.scenario import load
 from allocopt.solve.highs import minimise
 
 # minimise x + 2y subject to x + y >= 3, x <= 2
@@ -40,3 +42,14 @@ def test_the_same_programme_gives_the_same_bytes():
 def test_a_cost_may_be_asked_for_that_is_not_the_programme_s_own():
     # minimise y alone: x = 2 (its limit), y = 1
     assert minimise(SMALL, np.array([0.0, 1.0]), time_limit=10).values[1] == pytest.approx(1.0)
+
+
+def test_limits_that_just_meet_are_not_called_infeasible():
+    """Damping at a pot that the shares fill to the last digit: the scale is 1, every allocation is determined.
+
+    The solver's presolve says that there is no point, at tolerances of 1e-9 on a pot of 94,000; there is one.
+    """
+    sets = ["pot.value=£94.803bn", "rules.reserve.share=1%", "rules.no_further_under_target={}"]
+    plan = make_plan(gather(load("policy-local-government-damping", set=sets)))
+    assert float(plan.values[plan.compiled.columns_of("damping_scale")][0]) == pytest.approx(1)
+    assert plan.table["allocation_gbp"].sum() == 93_854_970_000
