@@ -117,6 +117,27 @@ class Chains:
         return low, high
 
 
+def closed(chains: Chains) -> tuple[Array, Array]:
+    """Least and most of every amount, with what the years before and after it imply; a chain has no point where the
+    least is above the most.
+
+    Every row of a chain asks for more of one amount as another has more, so all amounts can be at their least at once,
+    and all at their most.
+    """
+    low, high, length = chains.low.value.copy(), chains.high.value.copy(), np.diff(chains.first)
+    steps = range(1, int(length.max(initial=1)))
+    for step in steps:
+        node = chains.first[:-1][length > step] + step
+        low[node] = np.maximum(low[node], chains.least.value[node] * low[node - 1])
+        high[node] = np.minimum(high[node], chains.most.value[node] * high[node - 1])
+    for step in reversed(steps):
+        node = chains.first[:-1][length > step] + step
+        low[node - 1] = np.maximum(low[node - 1], low[node] / chains.most.value[node])
+        limit = high[node] / np.where(chains.least.value[node] > 0, chains.least.value[node], np.nan)
+        high[node - 1] = np.fmin(high[node - 1], limit)
+    return low, high
+
+
 @dataclass(frozen=True)
 class Blocks:
     """A programme as coupling rows over chains."""
@@ -226,8 +247,7 @@ class _Reader:
         lines = self._excess(pair[measured_two, 0], pair[measured_two, 1])
         low, high = self._bounds(single[~measured_one], single[measured_one])
         least, most = self._ratios(pair[~measured_two])
-        if len(pair):
-            _demand(bool((low.value >= 0).all()))
+        _demand(bool((low.value[self.node[self.c[pair]]] >= 0).all()))
         return Chains(self.column, self.first, low, high, least, most, kinks, lines)
 
     def _directed(self, pairs: Ints) -> Ints:

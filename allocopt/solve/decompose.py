@@ -155,11 +155,18 @@ def answering(chains: Chains) -> ModuleType:
 
 
 def decompose(
-    compiled: Compiled, blocks: Blocks, cost: Array, *, answers: Sequence[Array], time_limit: float
+    compiled: Compiled,
+    blocks: Blocks,
+    cost: Array,
+    *,
+    answers: Sequence[Array],
+    time_limit: float,
+    missable: bool = False,
 ) -> Point | None:
     """The cheapest point at `cost` (n,) with a price for every row, or None: no rounds led to a proven point.
 
     `answers` are columns of earlier stages. None says nothing about feasibility: the whole-matrix method then decides.
+    With `missable` coupling rows may be missed, at the first of the `PENALTIES` for each unit.
     """
     room, began = answering(blocks.chains), time.perf_counter()
     first = _first_answers(blocks, cost, answers, room)
@@ -181,7 +188,7 @@ def decompose(
         if least > best[0] and value - least <= NOISE * scale:  # nothing that couples places costs anything
             best = (least, np.zeros(len(prices)), cost, first[0])
         if value - best[0] <= max(CLOSE * abs(value), NOISE * scale):
-            if missed <= NOISE * scale:
+            if missable or missed <= NOISE * scale:
                 return _finished(compiled, blocks, master, best[1:], shares, room, number)
             penalty += 1
             if penalty == len(PENALTIES):

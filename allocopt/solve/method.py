@@ -2,7 +2,7 @@
 
 Measured on the national programme of 7,325 practices (`tests/benchmarks/paths.py` measures it again): rounds between
 coupling rows and chains where the matrix has that shape, HiGHS on the whole matrix elsewhere and for small programmes.
-Imports `blocks`, `decompose`, `elastic`, `highs`, `certificate`, `compiled`.
+Imports `blocks`, `shared`, `decompose`, `elastic`, `highs`, `certificate`, `compiled`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from allocopt.solve.certificate import dual_bound, largest_violation
 from allocopt.solve.compiled import Compiled
 from allocopt.solve.elastic import A_POUND, coupling, elastic
 from allocopt.solve.highs import Point, minimise
+from allocopt.solve.shared import at_least_cost, shared_level
 
 ROWS_TO_DECOMPOSE = 4_000
 """Below this HiGHS's simplex takes less than a tenth of a second on the whole matrix."""
@@ -36,6 +37,7 @@ class Method:
         large = compiled.matrix.shape[0] >= ROWS_TO_DECOMPOSE
         self._base = compiled
         self._blocks = blocks_of(compiled) if large else None
+        self._shares = large and self._blocks is None
         self._answers: tuple[Array, ...] = self._usable(answers)
 
     def _usable(self, answers: Sequence[Array]) -> tuple[Array, ...]:
@@ -50,10 +52,18 @@ class Method:
 
         `current` is the compiled programme with rows added at its end. Raises Infeasible, Unbounded or Stopped.
         """
-        found = self._in_rounds(current, cost, time_limit)
+        found = self._at_levels(current, cost, time_limit) or self._in_rounds(current, cost, time_limit)
         if found is None and self._blocks is not None and self._refuted(current, time_limit):
             raise Infeasible("no allocation obeys every rule")
         return found or minimise(current, cost, time_limit=time_limit)
+
+    def _at_levels(self, current: Compiled, cost: Array, time_limit: float) -> Point | None:
+        """Where the places share a level and nothing else but coupling rows. Raises Infeasible or Stopped."""
+        shared = shared_level(current) if self._shares else None
+        if shared is None:
+            return None
+        found = at_least_cost(shared, cost, time_limit=time_limit)
+        return found if found is not None and self._proven(current, cost, found) else None
 
     def proven_by(self, current: Compiled, cost: Array, prices: Array, *, completed: bool) -> float:
         """The bound (on `cost @ x`) that row prices (m,) prove; `completed`, with the best prices for the rows that

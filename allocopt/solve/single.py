@@ -16,12 +16,13 @@ from allocopt.problem import Array
 from allocopt.solve.blocks import Chains, Ints, Limits
 
 NEAR = 1e-9
-"""GBP million: an amount within a thousandth of a pound of a kink stands on it."""
+"""GBP million: an amount within a thousandth of a pound of a kink stands on it; limits that cross by less leave one
+point."""
 
 
 def cheapest(chains: Chains, cost: Array) -> Array | None:
     """The columns (n,) of every place's cheapest amount at `cost`; None when a place has none."""
-    if (chains.low.value > chains.high.value).any():
+    if (chains.low.value > chains.high.value + NEAR).any():
         return None
     kinks = chains.kinks
     jump = kinks.weight(cost) * kinks.size
