@@ -47,6 +47,8 @@ RECENT = 10
 """Latest answers that the next stage starts with, beside those in the mix."""
 NOISE = 1e-10
 """The same in shares of the largest coupling limit: what floating point leaves of a gap."""
+FINE = 1e-13
+"""The same where only what is missed counts: of the pot of England a penny."""
 
 
 class _Master:
@@ -166,7 +168,7 @@ def decompose(
     """The cheapest point at `cost` (n,) with a price for every row, or None: no rounds led to a proven point.
 
     `answers` are columns of earlier stages. None says nothing about feasibility: the whole-matrix method then decides.
-    With `missable` coupling rows may be missed, at the first of the `PENALTIES` for each unit.
+    With `missable` coupling rows may be missed, at the first of the `PENALTIES`, and the gap is finer.
     """
     room, began = answering(blocks.chains), time.perf_counter()
     first = _first_answers(blocks, cost, answers, room)
@@ -175,6 +177,7 @@ def decompose(
     least = -np.inf if answers else float(np.sum(cost * first[0]))
     master, best, penalty = _Master(compiled, blocks, cost), (-np.inf, cost, cost, cost), 0
     scale = max((abs(side) for side in (*master.lower, *master.upper) if np.isfinite(side)), default=1.0)
+    noise = (FINE if missable else NOISE) * scale
     for answer in first:
         master.add(answer)
     for number in range(1, MOST_ROUNDS):
@@ -185,10 +188,10 @@ def decompose(
         bound = master.bound(prices, reduced, answer)
         if bound > best[0]:
             best = (bound, prices, reduced, answer)
-        if least > best[0] and value - least <= NOISE * scale:  # nothing that couples places costs anything
+        if least > best[0] and value - least <= noise:  # nothing that couples places costs anything
             best = (least, np.zeros(len(prices)), cost, first[0])
-        if value - best[0] <= max(CLOSE * abs(value), NOISE * scale):
-            if missable or missed <= NOISE * scale:
+        if value - best[0] <= max(CLOSE * abs(value), noise):
+            if missable or missed <= noise:
                 return _finished(compiled, blocks, master, best[1:], shares, room, number)
             penalty += 1
             if penalty == len(PENALTIES):
@@ -199,6 +202,23 @@ def decompose(
             return None
         master.add(answer)
     return None
+
+
+def least_missed(
+    compiled: Compiled, blocks: Blocks, *, answers: Sequence[Array], time_limit: float
+) -> tuple[Point, float] | None:
+    """The point that misses least of the coupling rows, with prices per unit missed, and what it misses.
+
+    None when a place has no answer at all, or when no rounds led to a proven point.
+    """
+    nothing = np.zeros(compiled.matrix.shape[1])
+    found = decompose(compiled, blocks, nothing, answers=answers, time_limit=time_limit, missable=True)
+    if found is None:
+        return None
+    activity = compiled.matrix[blocks.coupling] @ found.values
+    lower, upper = compiled.row_lower[blocks.coupling], compiled.row_upper[blocks.coupling]
+    missed = float(np.maximum(0.0, np.maximum(lower - activity, activity - upper)).sum())
+    return replace(found, prices=found.prices / PENALTIES[0]), missed
 
 
 def _first_answers(blocks: Blocks, cost: Array, answers: Sequence[Array], room: ModuleType) -> Sequence[Array]:

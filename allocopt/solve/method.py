@@ -17,7 +17,7 @@ from allocopt.problem import Array
 from allocopt.solve.blocks import Blocks, blocks_of, find_blocks
 from allocopt.solve.certificate import dual_bound, largest_violation
 from allocopt.solve.compiled import Compiled
-from allocopt.solve.elastic import A_POUND, coupling, elastic
+from allocopt.solve.elastic import A_POUND
 from allocopt.solve.highs import Point, minimise
 from allocopt.solve.shared import at_least_cost, shared_level
 
@@ -82,21 +82,25 @@ class Method:
 
         HiGHS took 45 s to say so of four national years.
         """
-        from allocopt.solve.decompose import decompose  # noqa: PLC0415 - only large programmes need it
+        from allocopt.solve.decompose import least_missed  # noqa: PLC0415 - only large programmes need it
 
-        wide, cost = elastic(current, coupling(current))
-        blocks = find_blocks(wide)
-        found = None if blocks is None else decompose(wide, blocks, cost, answers=(), time_limit=time_limit)
-        return found is not None and dual_bound(current, np.zeros(len(current.columns)), found.prices) > A_POUND
+        blocks = self._blocks_with(current) if self._continues(current) else find_blocks(current)
+        found = None if blocks is None else least_missed(current, blocks, answers=(), time_limit=time_limit)
+        return found is not None and dual_bound(current, np.zeros(len(current.columns)), found[0].prices) > A_POUND
+
+    def _blocks_with(self, current: Compiled) -> Blocks | None:
+        """The blocks of the base with the rows that were added at its end."""
+        blocks = self._blocks
+        for row in range(self._base.matrix.shape[0], current.matrix.shape[0]):
+            blocks = None if blocks is None else blocks.with_row(row)
+        return blocks
 
     def _in_rounds(self, current: Compiled, cost: Array, time_limit: float) -> Point | None:
-        if self._blocks is None or not self._continues(current):
+        blocks = self._blocks_with(current) if self._continues(current) else None
+        if blocks is None:
             return None
         from allocopt.solve.decompose import audit, decompose  # noqa: PLC0415 - only large programmes need it
 
-        blocks: Blocks = self._blocks
-        for row in range(self._base.matrix.shape[0], current.matrix.shape[0]):
-            blocks = blocks.with_row(row)
         found = decompose(current, blocks, cost, answers=self._answers, time_limit=time_limit)
         if found is None:
             return None

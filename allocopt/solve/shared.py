@@ -190,8 +190,8 @@ def least_level(shared: Shared, *, begins: Array | float = -np.inf, time_limit: 
     answers: tuple[Array, ...] = ()
     for number in range(1, TRIES):
         programme, blocks = shared.at(np.maximum(begins, t))
-        point = _least_missed(programme, blocks, answers, end)
-        missed, noise = _missed(programme, blocks, point.values), MISSED * max(1.0, float(point.values.max()))
+        point, missed = _least_missed(programme, blocks, answers, end)
+        noise = MISSED * max(1.0, float(point.values.max()))
         proven = dual_bound(programme, np.zeros(len(point.values)), point.prices)
         if min(missed, proven) <= noise:
             values = point.values.copy()
@@ -237,21 +237,15 @@ def _at_easiest(shared: Shared, cost: Array, time_limit: float) -> Point | None:
     return replace(found, values=values, prices=prices)
 
 
-def _least_missed(programme: Compiled, blocks: Blocks, answers: tuple[Array, ...], end: float) -> Point:
-    """The point that misses least of the rows that couple places."""
-    from allocopt.solve.decompose import decompose  # noqa: PLC0415 - numba is loaded only where it is used
+def _least_missed(programme: Compiled, blocks: Blocks, answers: tuple[Array, ...], end: float) -> tuple[Point, float]:
+    """The point that misses least of the rows that couple places, and how much."""
+    from allocopt.solve.decompose import least_missed  # noqa: PLC0415 - numba is loaded only where it is used
 
-    nothing, left = np.zeros(programme.matrix.shape[1]), end - time.monotonic()
-    found = decompose(programme, blocks, nothing, answers=answers, time_limit=left, missable=True) if left > 0 else None
+    left = end - time.monotonic()
+    found = least_missed(programme, blocks, answers=answers, time_limit=left) if left > 0 else None
     if found is None:
         raise Stopped("no level was proven in the time given: --set solver.time_limit=600s")
     return found
-
-
-def _missed(programme: Compiled, blocks: Blocks, values: Array) -> float:
-    activity = programme.matrix[blocks.coupling] @ values
-    lower, upper = programme.row_lower[blocks.coupling], programme.row_upper[blocks.coupling]
-    return float(np.maximum(0.0, np.maximum(lower - activity, activity - upper)).sum())
 
 
 def _by_themselves(shared: Shared, begins: Array, end: float) -> tuple[float, Array | None]:
