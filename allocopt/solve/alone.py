@@ -20,6 +20,9 @@ from allocopt.solve.asked import Answer, Asker, Figures, Name, NotAlike, ask
 from allocopt.solve.compiled import Compiled, compile_problem, guard_scaling
 from allocopt.solve.together import REFUSED, Names, Together
 
+Places = tuple[Mapping[Name, int], Mapping[Name, int]]
+"""Where each row and each column of a programme stands, by name."""
+
 
 class _Columns(dict[Name, int]):
     """Numbers the columns in the order in which they are met."""
@@ -63,6 +66,16 @@ class Alone:
         mine = self._situation
         return situation.places == mine.places and situation.years == mine.years
 
+    def learn(self, rule: Rule, setting: RuleSetting, built: Compiled, *, at: Places) -> None:
+        """Tell from a programme that was built with this setting whether a rule may be asked for all places at once.
+
+        `at` says where its rows and columns stand.
+        """
+        kinds = _kinds(rule, setting)
+        if kinds not in self.known.at_once:
+            whole = self._at_once(rule, setting)
+            self.known.at_once[kinds] = whole is not None and _stands_in(self._of(whole), built, *at)
+
     def compiled(self, rule: Rule, setting: RuleSetting) -> Compiled:
         """The rows of one rule and of the definitions it makes. Raises Infeasible or InputFault as `build` does."""
         try:
@@ -75,7 +88,7 @@ class Alone:
 
     def _answer(self, rule: Rule, setting: RuleSetting) -> Answer:
         """The rows of a rule, asked for all places at once where that was found to give the same numbers."""
-        kinds = (rule.name, *(f"{name}: {type(one).__name__}" for name, one in sorted(setting.parameters.items())))
+        kinds = _kinds(rule, setting)
         at_once = self.known.at_once.get(kinds)
         whole = None if at_once is False else self._at_once(rule, setting)
         if at_once and whole is not None:
@@ -134,6 +147,32 @@ class Alone:
 def _new(situation: Situation) -> Known:
     columns = _Columns()
     return Known(columns, Names(situation.places, columns))
+
+
+def _kinds(rule: Rule, setting: RuleSetting) -> tuple[str, ...]:
+    """The rule and what kind of value each of its parameters has."""
+    return (rule.name, *(f"{name}: {type(one).__name__}" for name, one in sorted(setting.parameters.items())))
+
+
+def _stands_in(part: Compiled, built: Compiled, rows: Mapping[Name, int], columns: Mapping[Name, int]) -> bool:
+    """Whether the rows and bounds of a part are those of the built programme, bit for bit."""
+    try:
+        row = np.array([rows[name] for name in part.rows], dtype=np.intp)
+        column = np.array([columns[name] for name in part.columns], dtype=np.intp)
+    except KeyError:
+        return False
+    mine, its = part.matrix.tocoo(), built.matrix[row].tocoo()
+    order, its_order = np.lexsort((column[mine.col], mine.row)), np.lexsort((its.col, its.row))
+    pairs = (
+        (mine.row[order], its.row[its_order]),
+        (column[mine.col][order], its.col[its_order]),
+        (mine.data[order], its.data[its_order]),
+        (part.row_lower, built.row_lower[row]),
+        (part.row_upper, built.row_upper[row]),
+        (part.column_lower, built.column_lower[column]),
+        (part.column_upper, built.column_upper[column]),
+    )
+    return all(np.array_equal(*pair) for pair in pairs)
 
 
 def _same(one: Answer, other: Answer) -> bool:

@@ -337,7 +337,7 @@ class _Reader:
         return Limits(np.clip(value[at], -FREE, FREE), row[at], coefficient[at])
 
     def _ratios(self, pairs: Ints) -> tuple[Limits, Limits]:
-        """x_i between `least` and `most` times x_(i-1)."""
+        """x_i between `least` and `most` times x_(i-1); a `least` below nothing asks for nothing."""
         nodes = np.arange(len(self.column))
         none = np.full(len(nodes), -1)
         least = [(nodes, np.zeros(len(nodes)), none, 1.0)]
@@ -346,9 +346,9 @@ class _Reader:
             chosen = pairs[np.isfinite(side[self.r[pairs[:, 0]]])]
             after, before = chosen[:, 0], chosen[:, 1]
             ratio = -self.v[before] / self.v[after]
-            _demand(bool((np.abs(side[self.r[after]]) <= SAME).all()) and bool((ratio >= 0).all()))
             rising = (self.v[after] > 0) == is_lower
-            for into, mask in ((least, rising), (most, ~rising)):
+            _demand(bool((np.abs(side[self.r[after]]) <= SAME).all()) and bool((ratio >= 0)[~rising].all()))
+            for into, mask in ((least, rising & (ratio >= 0)), (most, ~rising)):
                 at = after[mask]
                 into.append((self.node[self.c[at]], ratio[mask], self.rows[self.r[at]], self.v[at]))
         return self._tightest(least, largest=True), self._tightest(most, largest=False)
