@@ -49,7 +49,7 @@ class Levels:
     """How many rows lie where limits of their own hold them, above or below the common level."""
     settled: Array
     complete: bool
-    """False when time ran out: the rows that were left are held at the last common level."""
+    """False when time ran out or a level settled nothing: the rows that were left are held at the last common level."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,9 @@ def continue_down(compiled: Compiled, *, worst: float, time_limit: float) -> Lev
             return Levels(
                 tuple(common), own, np.where(free, common[-1].value if common else worst, level), complete=False
             )
-        complete = time.monotonic() < end
-        last = found.value <= SAME or not complete or not (found.at_level | found.stuck | found.forced).any()
+        settles = bool((found.at_level | found.stuck | found.forced).any())
+        complete = found.value <= SAME or (settles and time.monotonic() < end)
+        last = found.value <= SAME or not complete
         here = free & ~found.forced & ~found.stuck if last else found.at_level
         level = np.where(found.forced | found.stuck, found.own, np.where(here, found.value, level))
         common += [Level(found.value, max(found.bound, 0.0), int(here.sum()))] if here.any() else []

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from allocopt.errors import Infeasible
+from allocopt.errors import Infeasible, Stopped
 from allocopt.problem import Array
 from allocopt.solve.blocks import Blocks, blocks_of, find_blocks
 from allocopt.solve.certificate import dual_bound, largest_violation
@@ -58,11 +58,17 @@ class Method:
         return found or minimise(current, cost, time_limit=time_limit)
 
     def _at_levels(self, current: Compiled, cost: Array, time_limit: float) -> Point | None:
-        """Where the places share a level and nothing else but coupling rows. Raises Infeasible or Stopped."""
+        """Where the places share a level and nothing else but coupling rows; None where that leads to no proof.
+
+        Raises Infeasible.
+        """
         shared = shared_level(current) if self._shares else None
         if shared is None:
             return None
-        found = at_least_cost(shared, cost, time_limit=time_limit)
+        try:
+            found = at_least_cost(shared, cost, time_limit=time_limit)
+        except Stopped:
+            return None
         return found if found is not None and self._proven(current, cost, found) else None
 
     def proven_by(self, current: Compiled, cost: Array, prices: Array, *, completed: bool) -> float:

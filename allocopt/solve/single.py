@@ -29,7 +29,7 @@ def cheapest(chains: Chains, cost: Array) -> Array | None:
     slope = cost[chains.column] - np.bincount(kinks.node, weights=jump * kinks.falls, minlength=len(chains.column))
     x = np.where(slope < 0, chains.high.value, chains.low.value)
     falling = slope < 0
-    for k, node in _rank_by_rank(chains):
+    for k, node in rank_by_rank(chains):
         slope[node] += jump[k]
         settled = falling[node] & (slope[node] >= 0)
         x[node[settled]] = kinks.at[k[settled]]
@@ -51,7 +51,7 @@ def row_prices(chains: Chains, cost: Array, values: Array, rows: int) -> Array:
         kinks.node, weights=jump * kinks.falls - jump * above, minlength=len(chains.column)
     )
     share = np.where(above, jump, 0.0)
-    for k, node in _rank_by_rank(chains):
+    for k, node in rank_by_rank(chains):
         taken = np.where(touching[k], np.clip(rest[node], 0.0, jump[k]), 0.0)
         share[k] += taken
         rest[node] -= taken
@@ -69,7 +69,7 @@ def with_bounds(found: Array, low: Limits, high: Limits, slope: Array) -> None:
     np.add.at(found, row[used], -slope[used] / coefficient[used])
 
 
-def _rank_by_rank(chains: Chains) -> Iterator[tuple[Ints, Ints]]:
+def rank_by_rank(chains: Chains) -> Iterator[tuple[Ints, Ints]]:
     """The first kink of every place that has one, then the second, ... with their places."""
     kinks = chains.kinks
     count = np.diff(kinks.first)
