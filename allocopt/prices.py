@@ -163,8 +163,8 @@ def _first(plan: Plan) -> _First:
         costs=compiled.costs[:1, columns],
         offsets=compiled.offsets[:1],
         sense=compiled.sense[:1],
-        rows=tuple(compiled.rows[row] for row in rows),
-        columns=tuple(compiled.columns[column] for column in columns),
+        rows=tuple([compiled.rows[row] for row in rows.tolist()]),
+        columns=tuple([compiled.columns[column] for column in columns.tolist()]),
     )
     value = compiled.sense[0] * plan.stages[0].value - compiled.offsets[0]
     return _First(
@@ -183,8 +183,9 @@ def _first(plan: Plan) -> _First:
 
 def _used(compiled: Compiled, cost: Array) -> tuple[Positions, Positions]:
     """The rows and columns that the first objective and the rules need: definitions of later objectives go."""
-    parts = {name.removesuffix("_definition") for name, _ in compiled.rows if name.endswith("_definition")}
     row_of, column_of = compiled.row_component, compiled.column_component
+    begin = np.append(True, row_of[1:] != row_of[:-1])[: len(row_of)]
+    parts = {name.removesuffix("_definition") for name in row_of[begin].tolist() if name.endswith("_definition")}
     gone_rows, gone_columns = np.zeros(len(row_of), dtype=bool), np.zeros(len(column_of), dtype=bool)
     for part in sorted(parts):
         columns, rows = column_of == part, row_of == f"{part}_definition"
@@ -365,6 +366,8 @@ def _without(first: _First, rule: Rule) -> tuple[float | None, dict[str, Kept]]:
 
 def _changed(first: _First, rule: Rule, setting: RuleSetting) -> Compiled:
     """The first stage with the rows of one rule (and its definitions) compiled again with another setting."""
+    asked = first.plan.programme.settings[rule.name]
+    first.alone.learn(rule, asked, first.compiled, at=(first.rows, first.columns))
     part = first.alone.compiled(rule, setting)
     try:
         rows = np.array([first.rows[row] for row in part.rows], dtype=np.intp)

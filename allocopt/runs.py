@@ -22,7 +22,6 @@ from allocopt.effects import check_groupings, effects_tables, summary, tidy, war
 from allocopt.errors import Infeasible, InputFault, Problem
 from allocopt.folders import folder_name, hashes, whole_folder, write_json
 from allocopt.formulas import compare_formulas
-from allocopt.grouping.joint import about_allocations
 from allocopt.limits import limits, streams_table
 from allocopt.model import load_model
 from allocopt.plan import Facts, Plan, gather, make_plan
@@ -201,6 +200,7 @@ def _choice_run(facts: Facts, tell: Tell) -> Run:
 def explained(facts: Facts, failure: Infeasible, tell: Tell) -> Infeasible:
     """The failure with its reasons and cures: of the allocation, and of the grouping where that can be made."""
     from allocopt.diagnose import diagnose  # noqa: PLC0415 - few runs have no solution
+    from allocopt.grouping.joint import about_allocations  # noqa: PLC0415 - as above
 
     tell("finding out why it cannot be solved")
     model = load_model(facts.loaded.scenario.model[0])

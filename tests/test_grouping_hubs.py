@@ -1,4 +1,4 @@
-"""Hubs chosen anew: with places split it is never worse than the plan it starts from, and whole places keep every rule."""
+"""Hubs chosen anew: with places split never worse than the plan they start from, and whole places keep every rule."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ def test_the_mix_of_a_hand_case_is_its_only_grouping():
 
 
 def test_a_place_that_is_split_with_the_rest_of_the_map_keeps_its_share(monkeypatch):
-    """Of place 1 a half belongs to hub 0, where the part lies, and a half to hub 2 outside it: no part may take more."""
+    """Of place 1 a half belongs to hub 0, where the part lies, and a half to hub 2 outside it: no part takes more."""
     monkeypatch.setattr(hubs, "WORTH", -1.0)
     instance = replace(line(np.array([3.0, -3.0, 3.0, -3.0])), settings={"reach": {"max": 7.0}})
     pairs = possible_pairs(instance)
     held = pairs.take(np.isin(pairs.hub, [0, 2]) & ~((pairs.place == 0) & (pairs.hub != 0)))
     held = held.take(~((held.place == 2) & (held.hub != 2)))
-    share = np.array([{(0, 0): 1.0, (1, 0): 0.5, (1, 2): 0.5}.get(pair, 1.0) for pair in zip(held.place, held.hub, strict=True)])
+    share = np.where(held.place == 1, 0.5, 1.0)
     mix = Mix(held, share)
     search = searching(instance)
     job = opening_of(search)._job(mix, np.array([0]), 1)

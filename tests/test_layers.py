@@ -52,10 +52,11 @@ solve.template solve.alone solve.least
 solve.certificate solve.highs solve.blocks solve.elastic solve.ascent
 solve.single solve.kernels
 solve.chains
-solve.leximin
 solve.integer
 solve.decompose
-solve.method
+solve.shared
+solve.settle solve.method
+solve.leximin
 solve.cases
 solve.stages solve.even
 grouping.instance

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from allocopt.diagnose.arithmetic import SHOWN, Sum, crossings, reach, sums, together
 from allocopt.diagnose.conflicts import minimal_conflicts
 from allocopt.diagnose.cures import single_changes
-from allocopt.diagnose.parts import Parts, Writer, write_allocation
+from allocopt.diagnose.parts import Parts, WriteAllocation, Writer
 from allocopt.errors import Cure, Infeasible, Problem
 from allocopt.model import Model, Rule
 from allocopt.plan import Facts
@@ -22,14 +22,14 @@ __all__ = ["diagnose"]
 Conflicts = tuple[tuple[str, ...], ...]
 
 
-def diagnose(facts: Facts, model: Model, failure: Infeasible, *, write: Writer = write_allocation) -> Infeasible:
+def diagnose(facts: Facts, model: Model, failure: Infeasible, *, write: Writer | None = None) -> Infeasible:
     """The same failure with its reasons (`problems`) and what would cure it (`cures`), every cure tried by solving.
 
     `write` compiles the rules of models that are not allocation models.
     """
     if failure.cures or failure.problems:
         return failure
-    parts = Parts(facts, model, write)
+    parts = Parts(facts, model, write or WriteAllocation())
     conflicts, settled = minimal_conflicts([rule.name for rule in parts.named], parts.holds)
     if not conflicts:
         return _edge(failure) if settled else failure

@@ -14,7 +14,7 @@ from allocopt.errors import Infeasible, InputFault
 from allocopt.inputs import with_pot as inputs_with_pot
 from allocopt.model import Model, Rule
 from allocopt.plan import Facts, facts_of
-from allocopt.problem import build
+from allocopt.problem import Situation, build
 from allocopt.settings import RuleSetting
 from allocopt.solve.alone import Alone
 from allocopt.solve.cases import joined, possible
@@ -30,12 +30,27 @@ PATIENCE = 30.0
 """Seconds that one question may take."""
 
 
-def write_allocation(facts: Facts, model: Model, rules: Mapping[str, RuleSetting]) -> Compiled:
-    """The programme of an allocation model without objectives; of one rule alone without building it in Pyomo."""
-    on = [*model.always, *(rule for rule in model.rules if rule.name in rules)]
-    if len(on) == 1:
-        return Alone(facts.situation, model).compiled(on[0], rules.get(on[0].name, RuleSetting()))
-    return compile_problem(build(facts.situation, model, rules=rules, objectives=()))
+class WriteAllocation:
+    """The programme of an allocation model without objectives; of one rule alone without building it in Pyomo.
+
+    What was learnt of the rules of one situation serves for the next of the same places and years.
+    """
+
+    def __init__(self) -> None:
+        self._situation: Situation | None = None
+        self._alone: Alone | None = None
+
+    def __call__(self, facts: Facts, model: Model, rules: Mapping[str, RuleSetting]) -> Compiled:
+        """The compiled rules. Raises Infeasible or InputFault."""
+        on = [*model.always, *(rule for rule in model.rules if rule.name in rules)]
+        if len(on) == 1:
+            return self._of(facts.situation, model).compiled(on[0], rules.get(on[0].name, RuleSetting()))
+        return compile_problem(build(facts.situation, model, rules=rules, objectives=()))
+
+    def _of(self, situation: Situation, model: Model) -> Alone:
+        if self._alone is None or self._situation is not situation:
+            self._situation, self._alone = situation, Alone(situation, model, like=self._alone)
+        return self._alone
 
 
 @dataclass(frozen=True)
@@ -44,7 +59,7 @@ class Parts:
 
     facts: Facts
     model: Model
-    write: Writer = write_allocation
+    write: Writer = field(default_factory=WriteAllocation)
     cache: dict[tuple[str, str], Compiled | None] = field(default_factory=dict)
 
     @property

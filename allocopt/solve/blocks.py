@@ -117,6 +117,27 @@ class Chains:
         return low, high
 
 
+def closed(chains: Chains) -> tuple[Array, Array]:
+    """Least and most of every amount, with what the years before and after it imply; a chain has no point where the
+    least is above the most.
+
+    Every row of a chain asks for more of one amount as another has more, so all amounts can be at their least at once,
+    and all at their most.
+    """
+    low, high, length = chains.low.value.copy(), chains.high.value.copy(), np.diff(chains.first)
+    steps = range(1, int(length.max(initial=1)))
+    for step in steps:
+        node = chains.first[:-1][length > step] + step
+        low[node] = np.maximum(low[node], chains.least.value[node] * low[node - 1])
+        high[node] = np.minimum(high[node], chains.most.value[node] * high[node - 1])
+    for step in reversed(steps):
+        node = chains.first[:-1][length > step] + step
+        low[node - 1] = np.maximum(low[node - 1], low[node] / chains.most.value[node])
+        limit = high[node] / np.where(chains.least.value[node] > 0, chains.least.value[node], np.nan)
+        high[node - 1] = np.fmin(high[node - 1], limit)
+    return low, high
+
+
 @dataclass(frozen=True)
 class Blocks:
     """A programme as coupling rows over chains."""
@@ -226,8 +247,7 @@ class _Reader:
         lines = self._excess(pair[measured_two, 0], pair[measured_two, 1])
         low, high = self._bounds(single[~measured_one], single[measured_one])
         least, most = self._ratios(pair[~measured_two])
-        if len(pair):
-            _demand(bool((low.value >= 0).all()))
+        _demand(bool((low.value[self.node[self.c[pair]]] >= 0).all()))
         return Chains(self.column, self.first, low, high, least, most, kinks, lines)
 
     def _directed(self, pairs: Ints) -> Ints:
@@ -317,7 +337,7 @@ class _Reader:
         return Limits(np.clip(value[at], -FREE, FREE), row[at], coefficient[at])
 
     def _ratios(self, pairs: Ints) -> tuple[Limits, Limits]:
-        """x_i between `least` and `most` times x_(i-1)."""
+        """x_i between `least` and `most` times x_(i-1); a `least` below nothing asks for nothing."""
         nodes = np.arange(len(self.column))
         none = np.full(len(nodes), -1)
         least = [(nodes, np.zeros(len(nodes)), none, 1.0)]
@@ -326,9 +346,9 @@ class _Reader:
             chosen = pairs[np.isfinite(side[self.r[pairs[:, 0]]])]
             after, before = chosen[:, 0], chosen[:, 1]
             ratio = -self.v[before] / self.v[after]
-            _demand(bool((np.abs(side[self.r[after]]) <= SAME).all()) and bool((ratio >= 0).all()))
             rising = (self.v[after] > 0) == is_lower
-            for into, mask in ((least, rising), (most, ~rising)):
+            _demand(bool((np.abs(side[self.r[after]]) <= SAME).all()) and bool((ratio >= 0)[~rising].all()))
+            for into, mask in ((least, rising & (ratio >= 0)), (most, ~rising)):
                 at = after[mask]
                 into.append((self.node[self.c[at]], ratio[mask], self.rows[self.r[at]], self.v[at]))
         return self._tightest(least, largest=True), self._tightest(most, largest=False)

@@ -6,7 +6,8 @@ their columns. `unmet` says by how much rows must be missed, with row prices tha
     sum_i (y_i > 0 ? y_i L_i : y_i U_i) + sum_j min over [l_j, u_j] of (-A'y)_j x_j  >  0
 
 shows that no point obeys the rows. `settled_at` reads from the same prices how far a number must move before they
-prove nothing. Imports `compiled`, `certificate`, `elastic`, `highs`, `method` and `errors`.
+prove nothing. Imports `compiled`, `certificate`, `blocks`, `decompose`, `elastic`, `highs`,
+`method` and `errors`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ import scipy.sparse as sp
 
 from allocopt.errors import Infeasible, Stopped
 from allocopt.problem import Array
+from allocopt.solve.blocks import blocks_of
 from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled
 from allocopt.solve.elastic import A_POUND, coupling, elastic
 from allocopt.solve.highs import minimise
-from allocopt.solve.method import Method
+from allocopt.solve.method import ROWS_TO_DECOMPOSE, Method
+
+Name = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -49,18 +53,14 @@ def joined(parts: Sequence[Compiled]) -> Compiled:
 
     A column that two parts bound differently keeps the tighter bounds.
     """
-    place: dict[tuple[str, tuple[str, ...]], int] = {}
-    for part in parts:
-        for column in part.columns:
-            place.setdefault(column, len(place))
-    lower, upper = np.full(len(place), -np.inf), np.full(len(place), np.inf)
-    integer = np.zeros(len(place), dtype=bool)
+    columns, where = _together(parts)
+    lower, upper = np.full(len(columns), -np.inf), np.full(len(columns), np.inf)
+    integer = np.zeros(len(columns), dtype=bool)
     matrices = []
-    for part in parts:
-        to = np.array([place[column] for column in part.columns], dtype=np.intp)
+    for part, to in zip(parts, where, strict=True):
         lower[to], upper[to] = np.maximum(lower[to], part.column_lower), np.minimum(upper[to], part.column_upper)
         integer[to] |= part.integer
-        matrices.append(_moved(part.matrix, to, len(place)))
+        matrices.append(_moved(part.matrix, to, len(columns)))
     return Compiled(
         matrix=sp.csr_array(sp.vstack(matrices, format="csr")),
         row_lower=np.concatenate([part.row_lower for part in parts]),
@@ -68,12 +68,24 @@ def joined(parts: Sequence[Compiled]) -> Compiled:
         column_lower=lower,
         column_upper=upper,
         integer=integer,
-        costs=np.zeros((0, len(place))),
+        costs=np.zeros((0, len(columns))),
         offsets=np.zeros(0),
         sense=(),
         rows=tuple(row for part in parts for row in part.rows),
-        columns=tuple(place),
+        columns=columns,
     )
+
+
+def _together(parts: Sequence[Compiled]) -> tuple[tuple[Name, ...], list[npt.NDArray[np.intp]]]:
+    """The names of all columns, in the order in which they are met, and where those of each part stand among them."""
+    first = parts[0].columns
+    if all(part.columns is first for part in parts):
+        return first, [np.arange(len(first), dtype=np.intp)] * len(parts)
+    place: dict[Name, int] = {}
+    for part in parts:
+        for column in part.columns:
+            place.setdefault(column, len(place))
+    return tuple(place), [np.array([place[column] for column in part.columns], dtype=np.intp) for part in parts]
 
 
 def _moved(matrix: sp.csr_array, to: npt.NDArray[np.intp], width: int) -> sp.csr_array:
@@ -97,18 +109,25 @@ class Limits:
 
 def limits(compiled: Compiled) -> Limits:
     """The tightest limits that single-column rows set, column by column."""
-    lower, upper = compiled.column_lower.copy(), compiled.column_upper.copy()
-    lower_row, upper_row = (np.full(len(lower), -1, dtype=np.intp) for _ in range(2))
     rows = np.flatnonzero(np.diff(compiled.matrix.indptr) == 1)
     at = compiled.matrix.indptr[rows]
-    columns, sizes = compiled.matrix.indices[at], compiled.matrix.data[at]
+    columns, sizes = compiled.matrix.indices[at].astype(np.intp), compiled.matrix.data[at]
     ends = np.sort(np.stack([compiled.row_lower[rows] / sizes, compiled.row_upper[rows] / sizes]), axis=0)
-    for row, column, least, most in zip(rows, columns, ends[0], ends[1], strict=True):
-        if least > lower[column]:
-            lower[column], lower_row[column] = least, row
-        if most < upper[column]:
-            upper[column], upper_row[column] = most, row
-    return Limits(lower, upper, lower_row, upper_row)
+    lower, lower_row = _highest(compiled.column_lower, columns, ends[0], rows)
+    upper, upper_row = _highest(-compiled.column_upper, columns, -ends[1], rows)
+    return Limits(lower, -upper, lower_row, upper_row)
+
+
+def _highest(
+    start: Array, columns: npt.NDArray[np.intp], limit: Array, rows: npt.NDArray[np.intp]
+) -> tuple[Array, npt.NDArray[np.intp]]:
+    """The highest limit of each column above its start, and the first row that gives it (-1: none)."""
+    found, row = start.copy(), np.full(len(start), -1, dtype=np.intp)
+    order = np.lexsort((rows, -limit, columns))
+    order = order[np.append(True, np.diff(columns[order]) > 0)[: len(order)]]
+    order = order[limit[order] > start[columns[order]]]
+    found[columns[order]], row[columns[order]] = limit[order], rows[order]
+    return found, row
 
 
 def unmet(compiled: Compiled, *, time_limit: float) -> Unmet:
@@ -120,10 +139,23 @@ def unmet(compiled: Compiled, *, time_limit: float) -> Unmet:
     crossed = _crossed(compiled)
     if crossed is not None:
         return crossed
+    found = _in_rounds(compiled, time_limit)
+    if found is not None and found.answer is not None:
+        return found
     try:
         return _missed(compiled, coupling(compiled), time_limit)
     except Infeasible:
         return _missed(compiled, np.arange(compiled.matrix.shape[0]), time_limit)
+
+
+def _in_rounds(compiled: Compiled, time_limit: float) -> Unmet | None:
+    """What is missed at least of the rows that couple places, where the rest is chains."""
+    if compiled.matrix.shape[0] < ROWS_TO_DECOMPOSE or (blocks := blocks_of(compiled)) is None:
+        return None
+    from allocopt.solve.decompose import least_missed  # noqa: PLC0415 - only large programmes need it
+
+    found = least_missed(compiled, blocks, answers=(), time_limit=time_limit)
+    return None if found is None else Unmet(found[1], found[0].prices, refuted(compiled, found[0].prices))
 
 
 def _crossed(compiled: Compiled) -> Unmet | None:

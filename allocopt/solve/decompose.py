@@ -6,7 +6,7 @@
 Places are dealt into groups, each with a mix of its own: a few more rows in the master, far fewer rounds. A mix of
 answers obeys every row of every place as it stands. Every round's prices give a bound; those of the best are completed
 to a price for every row of the whole matrix, which the certificate evaluates without this room. Imports `blocks`,
-`chains`, `single`, `compiled`, `highs`.
+`chains`, `single`, `compiled`, `certificate`, `highs`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import scipy.sparse as sp
 from allocopt.problem import Array
 from allocopt.solve import single
 from allocopt.solve.blocks import Blocks, Chains, Ints
+from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled
 from allocopt.solve.highs import Point, minimise
 
@@ -47,6 +48,10 @@ RECENT = 10
 """Latest answers that the next stage starts with, beside those in the mix."""
 NOISE = 1e-10
 """The same in shares of the largest coupling limit: what floating point leaves of a gap."""
+AUDITED = 1e-6
+"""Of what is missed: where the chains' own prices prove less, HiGHS is asked for theirs."""
+A_PENNY, FINE = 1e-8, 1e-12
+"""GBP million, and a share: the same where only what is missed counts. HiGHS keeps rows to a tenth of a penny."""
 
 
 class _Master:
@@ -107,6 +112,9 @@ class _Master:
     def solve(self) -> tuple[float, float, Array, Array]:
         """The value, what is missed of the coupling rows, their prices, and the mix (answers, groups)."""
         self.highs.run()
+        if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            self.highs.clearSolver()  # it may have lost its way between columns that are nearly the same
+            self.highs.run()
         solution = self.highs.getSolution()
         found = np.array(solution.col_value)
         prices = np.array(solution.row_dual)[: self.rows]
@@ -155,11 +163,18 @@ def answering(chains: Chains) -> ModuleType:
 
 
 def decompose(
-    compiled: Compiled, blocks: Blocks, cost: Array, *, answers: Sequence[Array], time_limit: float
+    compiled: Compiled,
+    blocks: Blocks,
+    cost: Array,
+    *,
+    answers: Sequence[Array],
+    time_limit: float,
+    missable: bool = False,
 ) -> Point | None:
     """The cheapest point at `cost` (n,) with a price for every row, or None: no rounds led to a proven point.
 
     `answers` are columns of earlier stages. None says nothing about feasibility: the whole-matrix method then decides.
+    With `missable` coupling rows may be missed, at the first of the `PENALTIES`, and the gap is finer.
     """
     room, began = answering(blocks.chains), time.perf_counter()
     first = _first_answers(blocks, cost, answers, room)
@@ -168,6 +183,7 @@ def decompose(
     least = -np.inf if answers else float(np.sum(cost * first[0]))
     master, best, penalty = _Master(compiled, blocks, cost), (-np.inf, cost, cost, cost), 0
     scale = max((abs(side) for side in (*master.lower, *master.upper) if np.isfinite(side)), default=1.0)
+    noise = max(A_PENNY, FINE * scale) if missable else NOISE * scale
     for answer in first:
         master.add(answer)
     for number in range(1, MOST_ROUNDS):
@@ -178,10 +194,11 @@ def decompose(
         bound = master.bound(prices, reduced, answer)
         if bound > best[0]:
             best = (bound, prices, reduced, answer)
-        if least > best[0] and value - least <= NOISE * scale:  # nothing that couples places costs anything
+        if least > best[0] and value - least <= noise:  # nothing that couples places costs anything
             best = (least, np.zeros(len(prices)), cost, first[0])
-        if value - best[0] <= max(CLOSE * abs(value), NOISE * scale):
-            if missed <= NOISE * scale:
+        last = missable and number == MOST_ROUNDS - 1 and best[0] > noise  # what is proven is worth having
+        if last or value - best[0] <= max(CLOSE * abs(value), noise):
+            if missable or missed <= noise:
                 return _finished(compiled, blocks, master, best[1:], shares, room, number)
             penalty += 1
             if penalty == len(PENALTIES):
@@ -192,6 +209,26 @@ def decompose(
             return None
         master.add(answer)
     return None
+
+
+def least_missed(
+    compiled: Compiled, blocks: Blocks, *, answers: Sequence[Array], time_limit: float
+) -> tuple[Point, float] | None:
+    """The point that misses least of the coupling rows, with prices per unit missed, and what it misses.
+
+    None when a place has no answer at all, or when no rounds led to a proven point.
+    """
+    nothing = np.zeros(compiled.matrix.shape[1])
+    found = decompose(compiled, blocks, nothing, answers=answers, time_limit=time_limit, missable=True)
+    if found is None:
+        return None
+    activity = compiled.matrix[blocks.coupling] @ found.values
+    lower, upper = compiled.row_lower[blocks.coupling], compiled.row_upper[blocks.coupling]
+    missed = float(np.maximum(0.0, np.maximum(lower - activity, activity - upper)).sum())
+    prices = found.prices / PENALTIES[0]
+    if missed - dual_bound(compiled, nothing, prices) > max(AUDITED * missed, 10 * A_PENNY):
+        prices = audit(compiled, blocks, nothing, prices, time_limit=time_limit)
+    return replace(found, prices=prices), missed
 
 
 def _first_answers(blocks: Blocks, cost: Array, answers: Sequence[Array], room: ModuleType) -> Sequence[Array]:

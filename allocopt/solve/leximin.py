@@ -4,33 +4,31 @@
                             x_p >= T_p (1 - level_p)     for the places whose level is settled
 
 A level is settled for the places whose rows carry a price at it: they lie there in every optimal solution. So do places
-whose own limits (a floor, a ceiling) carry a price: they are settled where they lie. Places that an upper limit of
-their own holds above the common level are found by bisection, so that a thousand of them cost ten programmes and not a
-thousand. Every level is bounded by weak duality on its own matrices. Imports `compiled`, `highs`, `certificate` and
-`errors`.
+whose own limits (a floor, a ceiling) carry a price: they are settled where they lie. Where the programme is coupling
+rows over chains `settle` finds each level in rounds. Elsewhere HiGHS solves the whole matrix, and the places that an
+upper limit of their own holds above the common level are found by bisection, so that a thousand of them cost ten
+programmes and not a thousand. Every level is bounded by weak duality on its own matrices. Imports `settle`, `shared`,
+`compiled`, `highs`, `certificate` and `errors`.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from allocopt.errors import Infeasible, Stopped
 from allocopt.problem import Array
+from allocopt.solve.blocks import Flags
 from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled
 from allocopt.solve.highs import Point, minimise
+from allocopt.solve.settle import PRICED, SAME, InChains, Settled, holding, penny
+from allocopt.solve.shared import shared_level
 
 DEFINITION, LEVEL = "worst_shortfall_level_definition", "worst_shortfall_level"
-PRICED, SAME, PENNY = 1e-9, 1e-9, 1e-8
-"""A row with a price above the first lies at its limit; levels (fractions of target) nearer than the second are one; a
-settled level leaves a penny (GBP million), so that rounding in the solver cannot make it infeasible."""
-
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Levels:
     """How many rows lie where limits of their own hold them, above or below the common level."""
     settled: Array
     complete: bool
-    """False when time ran out: the rows that were left are held at the last common level."""
+    """False when time ran out or a level settled nothing: the rows that were left are held at the last common level."""
 
 
 @dataclass(frozen=True)
@@ -70,28 +68,51 @@ class _Rows:
 
 def continue_down(compiled: Compiled, *, worst: float, time_limit: float) -> Levels:
     """All levels of a programme that has the definition rows and whose worst shortfall is known; raises Infeasible."""
-    rows, end = _definition(compiled), time.monotonic() + time_limit
-    level, free = np.zeros(len(rows.at)), np.ones(len(rows.at), dtype=bool)
+    search = _search(compiled)
+    end, number = time.monotonic() + time_limit, int((compiled.row_component == DEFINITION).sum())
+    level, free = np.zeros(number), np.ones(number, dtype=bool)
     common, own, complete = list[Level](), 0, True
     while free.any() and complete:
         try:
-            value, point, bound = _common(compiled, rows, level, free, end)
+            found = search.next(level, free, max(1.0, end - time.monotonic()))
         except Stopped:
             return Levels(
                 tuple(common), own, np.where(free, common[-1].value if common else worst, level), complete=False
             )
+        settles = bool((found.at_level | found.stuck | found.forced).any())
+        complete = found.value <= SAME or (settles and time.monotonic() < end)
+        last = found.value <= SAME or not complete
+        here = free & ~found.forced & ~found.stuck if last else found.at_level
+        level = np.where(found.forced | found.stuck, found.own, np.where(here, found.value, level))
+        common += [Level(found.value, max(found.bound, 0.0), int(here.sum()))] if here.any() else []
+        own += int((found.forced | found.stuck).sum())
+        free &= ~(found.forced | here | found.stuck)
+    return Levels(tuple(common), own, level, complete)
+
+
+def _search(compiled: Compiled) -> InChains | _Whole:
+    """How the levels are found: over chains where the programme has that shape, else on the whole matrix."""
+    shared = shared_level(compiled)
+    if shared is None or shared.column != compiled.columns_of(LEVEL)[0]:
+        return _Whole(compiled)
+    return InChains(shared)
+
+
+class _Whole:
+    """The levels by HiGHS on the whole matrix."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.compiled, self.rows = compiled, _definition(compiled)
+
+    def next(self, level: Array, free: Flags, time_limit: float) -> Settled:
+        """The next level, those of the rows that are not free being held. Raises Infeasible or Stopped."""
+        compiled, rows = self.compiled, self.rows
+        value, point, bound = _common(compiled, rows, level, free, time.monotonic() + time_limit)
         forced = free & (rows.least > value + SAME)
         priced = free & ~forced & (point.prices[rows.at] > PRICED)
         stuck = free & ~forced & ~priced & _stuck(compiled, rows, point)
-        complete = time.monotonic() < end
-        last = value <= SAME or not complete or not (priced | stuck | forced).any()
-        here = free & ~forced & ~stuck if last else priced
-        level = np.where(forced, rows.least, np.where(here, value, level))
-        level = np.where(stuck, np.maximum(0.0, 1.0 - point.values[rows.place] / rows.target), level)
-        common += [Level(value, max(bound, 0.0), int(here.sum()))] if here.any() else []
-        own += int((forced | stuck).sum())
-        free &= ~(forced | here | stuck)
-    return Levels(tuple(common), own, level, complete)
+        lies = np.maximum(0.0, 1.0 - point.values[rows.place] / rows.target)
+        return Settled(value, bound, priced, forced, stuck, np.where(forced, rows.least, lies))
 
 
 def _stuck(compiled: Compiled, rows: _Rows, point: Point) -> Flags:
@@ -145,15 +166,9 @@ def _most(compiled: Compiled) -> Array:
 
 
 def _fixed(compiled: Compiled, rows: _Rows, level: Array, free: Flags) -> Compiled:
-    """z leaves the rows that are not free; they keep x_p >= T_p (1 - level_p)."""
-    gone = np.zeros(compiled.matrix.shape[0], dtype=bool)
-    gone[rows.at[~free]] = True
-    parts = compiled.matrix.tocoo()
-    keep = ~(gone[parts.row] & (parts.col == compiled.columns_of(LEVEL)[0]))
-    matrix = sp.csr_array((parts.data[keep], (parts.row[keep], parts.col[keep])), shape=compiled.matrix.shape)
-    lower = compiled.row_lower.copy()
-    lower[rows.at[~free]] = (rows.target * (1.0 - level) - np.minimum(PENNY, 5e-7 * rows.target))[~free]
-    return replace(compiled, matrix=matrix, row_lower=lower)
+    """z leaves the rows that are not free; they keep x_p >= T_p (1 - level_p), less a penny."""
+    kept = level + penny(rows.target) / rows.target
+    return holding(compiled, rows.at, int(compiled.columns_of(LEVEL)[0]), kept, ~free)
 
 
 def _common(compiled: Compiled, rows: _Rows, level: Array, free: Flags, end: float) -> tuple[float, Point, float]:

@@ -2,7 +2,7 @@
 
 Measured on the national programme of 7,325 practices (`tests/benchmarks/paths.py` measures it again): rounds between
 coupling rows and chains where the matrix has that shape, HiGHS on the whole matrix elsewhere and for small programmes.
-Imports `blocks`, `decompose`, `elastic`, `highs`, `certificate`, `compiled`.
+Imports `blocks`, `shared`, `decompose`, `elastic`, `highs`, `certificate`, `compiled`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from allocopt.errors import Infeasible
+from allocopt.errors import Infeasible, Stopped
 from allocopt.problem import Array
 from allocopt.solve.blocks import Blocks, blocks_of, find_blocks
 from allocopt.solve.certificate import dual_bound, largest_violation
 from allocopt.solve.compiled import Compiled
-from allocopt.solve.elastic import A_POUND, coupling, elastic
+from allocopt.solve.elastic import A_POUND
 from allocopt.solve.highs import Point, minimise
+from allocopt.solve.shared import at_least_cost, shared_level
 
 ROWS_TO_DECOMPOSE = 4_000
 """Below this HiGHS's simplex takes less than a tenth of a second on the whole matrix."""
@@ -36,6 +37,7 @@ class Method:
         large = compiled.matrix.shape[0] >= ROWS_TO_DECOMPOSE
         self._base = compiled
         self._blocks = blocks_of(compiled) if large else None
+        self._shares = large and self._blocks is None
         self._answers: tuple[Array, ...] = self._usable(answers)
 
     def _usable(self, answers: Sequence[Array]) -> tuple[Array, ...]:
@@ -50,10 +52,24 @@ class Method:
 
         `current` is the compiled programme with rows added at its end. Raises Infeasible, Unbounded or Stopped.
         """
-        found = self._in_rounds(current, cost, time_limit)
+        found = self._at_levels(current, cost, time_limit) or self._in_rounds(current, cost, time_limit)
         if found is None and self._blocks is not None and self._refuted(current, time_limit):
             raise Infeasible("no allocation obeys every rule")
         return found or minimise(current, cost, time_limit=time_limit)
+
+    def _at_levels(self, current: Compiled, cost: Array, time_limit: float) -> Point | None:
+        """Where the places share a level and nothing else but coupling rows; None where that leads to no proof.
+
+        Raises Infeasible.
+        """
+        shared = shared_level(current) if self._shares else None
+        if shared is None:
+            return None
+        try:
+            found = at_least_cost(shared, cost, time_limit=time_limit)
+        except Stopped:
+            return None
+        return found if found is not None and self._proven(current, cost, found) else None
 
     def proving(self, current: Compiled, cost: Array, prices: Array, *, completed: bool) -> Array:
         """Row prices (m,) that bound `cost @ x`: those given; `completed`, with the best prices for the rows that do
@@ -73,21 +89,25 @@ class Method:
 
         HiGHS took 45 s to say so of four national years.
         """
-        from allocopt.solve.decompose import decompose  # noqa: PLC0415 - only large programmes need it
+        from allocopt.solve.decompose import least_missed  # noqa: PLC0415 - only large programmes need it
 
-        wide, cost = elastic(current, coupling(current))
-        blocks = find_blocks(wide)
-        found = None if blocks is None else decompose(wide, blocks, cost, answers=(), time_limit=time_limit)
-        return found is not None and dual_bound(current, np.zeros(len(current.columns)), found.prices) > A_POUND
+        blocks = self._blocks_with(current) if self._continues(current) else find_blocks(current)
+        found = None if blocks is None else least_missed(current, blocks, answers=(), time_limit=time_limit)
+        return found is not None and dual_bound(current, np.zeros(len(current.columns)), found[0].prices) > A_POUND
+
+    def _blocks_with(self, current: Compiled) -> Blocks | None:
+        """The blocks of the base with the rows that were added at its end."""
+        blocks = self._blocks
+        for row in range(self._base.matrix.shape[0], current.matrix.shape[0]):
+            blocks = None if blocks is None else blocks.with_row(row)
+        return blocks
 
     def _in_rounds(self, current: Compiled, cost: Array, time_limit: float) -> Point | None:
-        if self._blocks is None or not self._continues(current):
+        blocks = self._blocks_with(current) if self._continues(current) else None
+        if blocks is None:
             return None
         from allocopt.solve.decompose import audit, decompose  # noqa: PLC0415 - only large programmes need it
 
-        blocks: Blocks = self._blocks
-        for row in range(self._base.matrix.shape[0], current.matrix.shape[0]):
-            blocks = blocks.with_row(row)
         found = decompose(current, blocks, cost, answers=self._answers, time_limit=time_limit)
         if found is None:
             return None

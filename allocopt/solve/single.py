@@ -16,19 +16,20 @@ from allocopt.problem import Array
 from allocopt.solve.blocks import Chains, Ints, Limits
 
 NEAR = 1e-9
-"""GBP million: an amount within a thousandth of a pound of a kink stands on it."""
+"""GBP million: an amount within a thousandth of a pound of a kink stands on it; limits that cross by less leave one
+point."""
 
 
 def cheapest(chains: Chains, cost: Array) -> Array | None:
     """The columns (n,) of every place's cheapest amount at `cost`; None when a place has none."""
-    if (chains.low.value > chains.high.value).any():
+    if (chains.low.value > chains.high.value + NEAR).any():
         return None
     kinks = chains.kinks
     jump = kinks.weight(cost) * kinks.size
     slope = cost[chains.column] - np.bincount(kinks.node, weights=jump * kinks.falls, minlength=len(chains.column))
     x = np.where(slope < 0, chains.high.value, chains.low.value)
     falling = slope < 0
-    for k, node in _rank_by_rank(chains):
+    for k, node in rank_by_rank(chains):
         slope[node] += jump[k]
         settled = falling[node] & (slope[node] >= 0)
         x[node[settled]] = kinks.at[k[settled]]
@@ -50,7 +51,7 @@ def row_prices(chains: Chains, cost: Array, values: Array, rows: int) -> Array:
         kinks.node, weights=jump * kinks.falls - jump * above, minlength=len(chains.column)
     )
     share = np.where(above, jump, 0.0)
-    for k, node in _rank_by_rank(chains):
+    for k, node in rank_by_rank(chains):
         taken = np.where(touching[k], np.clip(rest[node], 0.0, jump[k]), 0.0)
         share[k] += taken
         rest[node] -= taken
@@ -68,7 +69,7 @@ def with_bounds(found: Array, low: Limits, high: Limits, slope: Array) -> None:
     np.add.at(found, row[used], -slope[used] / coefficient[used])
 
 
-def _rank_by_rank(chains: Chains) -> Iterator[tuple[Ints, Ints]]:
+def rank_by_rank(chains: Chains) -> Iterator[tuple[Ints, Ints]]:
     """The first kink of every place that has one, then the second, ... with their places."""
     kinks = chains.kinks
     count = np.diff(kinks.first)

@@ -17,7 +17,7 @@ from allocopt.problem import Array
 from allocopt.settings import Solver
 from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled
-from allocopt.solve.highs import Point, minimise
+from allocopt.solve.highs import Point
 from allocopt.solve.leximin import Levels, at_worst, continue_down, held
 from allocopt.solve.method import Method
 
@@ -82,9 +82,12 @@ def lexicographic(
         if objective.continued:
             levels = continue_down(current, worst=least, time_limit=solver.time_limit)
             current = held(current, levels.settled, slack=solver.slack)
-            stages[-1] = replace(stages[-1], levels=levels)
+            proven = stages[-1].proven and levels.complete
+            stages[-1], method = replace(stages[-1], levels=levels, proven=proven), Method(current)
         current = current.with_row(f"cap_{objective.name}", cost, lower=-np.inf, upper=least + slack)
-    values = _point_of(current, compiled, values, objectives, solver)
+    if objectives and objectives[-1].continued:  # a point at its levels
+        values = method.minimise(current, np.zeros(len(values)), time_limit=solver.time_limit).values
+    values = at_worst(compiled, values)
     return values, at_plan(compiled, stages, values)
 
 
@@ -114,15 +117,6 @@ def _point(method: Method, current: Compiled, cost: Array, solver: Solver, befor
             raise
         no_proof = np.zeros(current.matrix.shape[0])
         return Point(before, no_proof, optimal=False, method="stopped: the plan of the stage before")
-
-
-def _point_of(
-    current: Compiled, compiled: Compiled, values: Array, objectives: Sequence[Objective], solver: Solver
-) -> Array:
-    """The last stage's point; where that stage is continued below the worst place, a point at its levels."""
-    if objectives and objectives[-1].continued:
-        values = minimise(current, np.zeros(len(values)), time_limit=solver.time_limit).values
-    return at_worst(compiled, values)
 
 
 def total(cost: Array, values: Array) -> float:

@@ -1,13 +1,13 @@
 """Paths over years at national size: this package's rounds beside HiGHS alone on the same matrices.
 
-    python tests/benchmarks/paths.py [--years 4 10] [--raw 600] [--linopy] [--whole]
+    python tests/benchmarks/paths.py [--years 4 10] [--raw 600] [--linopy] [--whole] [--objectives NAME ...]
 
 The scenario is `england-path` (7,325 practices; gross deficit, then shortfall below target, then movement). For longer
 paths the last published year goes on: pots, targets and spend grow by 3.8% a year. Every method solves the same three
 stages with the same caps. `--raw` is the time that each HiGHS method may take for each stage (0 leaves HiGHS out);
 `--linopy` builds and solves the same path in linopy too (the `benchmarks` extra); `--whole` times the whole command,
-reports and all, as a process of its own. Seconds are of one process on one thread; `cpu` does not count what other
-programs take.
+reports and all, as a process of its own; `--objectives worst_shortfall movement` solves for others instead, alone.
+Seconds are of one process on one thread; `cpu` does not count what other programs take.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from allocopt.model import load_model
 from allocopt.plan import gather
 from allocopt.problem import Situation, build
 from allocopt.scenario import load
+from allocopt.settings import ObjectiveSetting
 from allocopt.solve.blocks import find_blocks
 from allocopt.solve.certificate import dual_bound
 from allocopt.solve.compiled import Compiled, compile_problem
@@ -97,23 +98,26 @@ def raw(programmes: list[tuple[Compiled, np.ndarray]], options: dict[str, object
     return found
 
 
-def compare(years: int, limit: float, *, linopy: bool) -> None:
+def compare(years: int, limit: float, *, linopy: bool, objectives: list[str]) -> None:
     loaded = load("england-path")
     facts = gather(loaded)
     model, scenario = load_model("pace_of_change"), loaded.scenario
     print(f"\n{years} years, {len(facts.situation.places):,} practices")
     situation = longer(facts.situation, years)
     with timed("building"):
-        programme = build(situation, model, rules=scenario.rules, objectives=scenario.objectives)
+        chosen = [ObjectiveSetting(name=name) for name in objectives] or scenario.objectives
+        programme = build(situation, model, rules=scenario.rules, objectives=chosen)
     with timed("compiling"):
         compiled = compile_problem(programme)
     print(f"{compiled.matrix.shape[0]:,} rows, {compiled.matrix.shape[1]:,} columns, {compiled.matrix.nnz:,} entries")
     aims = [objective for objective, _ in programme.objectives]
     lexicographic(compiled, aims, solver=scenario.solver, pot=float(situation.pot.max()))  # loops compiled, once
-    with timed("allocopt, three stages with their proofs"):
+    with timed("allocopt, all stages with their proofs"):
         _, stages = lexicographic(compiled, aims, solver=scenario.solver, pot=float(situation.pot.max()))
     for stage in stages:
         print(f"  {stage.name:24s} value {stage.value:14.6f}  gap {stage.gap:8.1e}  {stage.method}")
+    if objectives:
+        return
     caps = [stage.cap for stage in stages]
     programmes = [(capped(compiled, caps[:number]), compiled.costs[number]) for number in range(len(stages))]
     with timed("audit of the first stage by HiGHS (chains at the prices)"):
@@ -168,11 +172,12 @@ def main() -> None:
     options.add_argument("--raw", type=float, default=600.0)
     options.add_argument("--whole", action="store_true")
     options.add_argument("--linopy", action="store_true")
+    options.add_argument("--objectives", nargs="+", default=[])
     chosen = options.parse_args()
     if chosen.whole:
         whole_command()
     for years in chosen.years:
-        compare(years, chosen.raw, linopy=chosen.linopy)
+        compare(years, chosen.raw, linopy=chosen.linopy, objectives=chosen.objectives)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from situations import NO_SLACK, on, situation, solved
 
@@ -10,6 +12,7 @@ from allocopt.model import Model, load_model, objective
 from allocopt.problem import build
 from allocopt.rules.growth import budget, growth_ceiling, growth_floor
 from allocopt.settings import ObjectiveSetting, Solver
+from allocopt.solve import stages
 from allocopt.solve.compiled import compile_problem
 from allocopt.solve.method import Method
 from allocopt.solve.stages import lexicographic, stage_slack
@@ -104,9 +107,18 @@ def test_prices_are_kept_for_every_row_and_every_cap_before():
     assert len(second.prices) == len(first.prices) + 1
 
 
+def test_a_level_that_was_not_continued_to_the_end_is_not_proven(monkeypatch):
+    _, (whole,) = solved(SYSTEM, rules=FLOOR, objectives=["worst_shortfall"])
+    cut_off = replace(whole.levels, complete=False)
+    monkeypatch.setattr(stages, "continue_down", lambda *_, **__: cut_off)
+    _, (stage,) = solved(SYSTEM, rules=FLOOR, objectives=["worst_shortfall"])
+    assert (whole.proven, stage.proven) == (True, False)
+    assert stage.value == whole.value
+
+
 def test_without_objectives_there_are_no_stages():
-    _, stages = solved(SYSTEM, rules={}, objectives=[])
-    assert stages == ()
+    _, none = solved(SYSTEM, rules={}, objectives=[])
+    assert none == ()
 
 
 def test_a_later_stage_that_stops_keeps_the_plan_and_proves_nothing(monkeypatch):
