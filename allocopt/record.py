@@ -22,7 +22,7 @@ from allocopt.ledger import SPEND_COLUMNS
 from allocopt.model import Rule
 from allocopt.pathway import band_headline
 from allocopt.plan import Facts, Plan
-from allocopt.prices import Price
+from allocopt.price import Price
 from allocopt.rolling import path_words
 from allocopt.solve.leximin import Levels
 from allocopt.solve.stages import Stage

@@ -230,7 +230,7 @@ def test_a_joint_run_prices_rules_of_both_kinds(tmp_path):
 
 def test_prices_stand_on_the_terminal_the_page_and_in_the_workbook(road, tmp_path):
     said = ["run", str(road), "--set", "rules.stay_in_area=off", "--set", "rules.locked.places={B: C, D: C}"]
-    answer = CliRunner().invoke(app, [*said, "--out", str(tmp_path / "runs")])
+    answer = CliRunner(env={"COLUMNS": "250"}).invoke(app, [*said, "--out", str(tmp_path / "runs")])
     assert answer.exit_code == 0
     assert "without locked gross deficit would be £2.0m less" in " ".join(answer.stdout.split())
     (folder,) = (tmp_path / "runs").iterdir()

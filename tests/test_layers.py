@@ -81,6 +81,7 @@ ledger
 money_streams
 plan
 rolling certificates
+price
 prices
 replay cliffs
 record

@@ -13,7 +13,8 @@ from small_case import five_places, path_over_years
 
 import allocopt
 from allocopt.plan import gather, make_plan
-from allocopt.prices import Price, prices
+from allocopt.price import Price
+from allocopt.prices import prices
 from allocopt.scenario import load
 
 # Spend is 140, 112, 104, 90, 70; everybody gets 102 to 109 of the pot of 525. Elder and Damson, who spend less, stay
