@@ -26,14 +26,14 @@ ROUND = 8
 """Parts of a round."""
 MIDDLE = (3, 8)
 """Present hubs in the middle of a part; those around it are twice as many and a few."""
-PAIRS = 9_000
+PAIRS = 6_000
 """Pairs of a part's programme whose hub is open to choice."""
 WORTH = 0.02
 """GBP m: a smaller gain is not taken, and a smaller share of the gap is not looked at."""
 HAIR = 1e-7
 """A share of a place that is none."""
 EFFORT = Effort(gap_absolute=0.1, nodes=20)
-FIRM, FIRM_PAIRS = Effort(gap_absolute=0.02, nodes=40), 4_000
+FIRM, FIRM_PAIRS = Effort(gap_absolute=0.02, nodes=20), 4_000
 """How far a part is solved whose places are split no more, and its pairs whose hub is open to choice."""
 SETTLED = 5
 """Present hubs in the middle of a part whose places are split no more."""
@@ -251,9 +251,11 @@ class Opening:
         return np.maximum(0.0, mix.overspend(self.instance.over)) - mix.overspend(self.priced)
 
     def settle(self, mix: Mix) -> Ints:
-        """A plan near a mix: part by part, dearest first, places are split no more, and those around give way."""
+        """A plan near a mix: part by part, dearest first, places are split no more, and those around give way. Where
+        no part of the gap lies near, a place goes to the hub that has most of it.
+        """
         n = len(self.instance)
-        done, seen, left = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), _flags(n, mix.split)
+        done, seen, left = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), self._dear(mix)
         while left.any():
             middles = self._next(mix, left)
             jobs = [self._job(mix, near, number, done=done) for near, number in middles]
@@ -261,10 +263,15 @@ class Opening:
                 if found is not None:
                     mix = _taken(mix, near, job.pairs, found)
                     done[job.whole] = True
-                    left |= _flags(n, mix.split[np.isin(mix.split, near)]) & ~seen
                 seen[near[:number]] = True
-                left &= ~seen
+            left = self._dear(mix) & ~seen
         return mix.whole(n)
+
+    def _dear(self, mix: Mix) -> Flags:
+        """(n,) hubs that have a part of a place, in whose neighbourhood some of the gap lies."""
+        hubs, dear = mix.hubs, self.shares(mix) > WORTH
+        split = [h for h in mix.split.tolist() if dear[self._near(h, hubs, SETTLED)].any()]
+        return _flags(len(dear), np.array(split, dtype=np.int64))
 
     def _next(self, mix: Mix, left: Flags) -> list[tuple[Ints, int]]:
         """Parts that have no hub in common, the largest share of the gap first."""
