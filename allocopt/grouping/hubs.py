@@ -22,8 +22,8 @@ from allocopt.model import Model, load_model
 from allocopt.solve.compiled import Compiled, compile_problem
 from allocopt.solve.integer import Effort, minimise_whole
 
-ROUND = 8
-"""Parts of a round."""
+ROUND = 10
+"""Parts of a round, at most."""
 MIDDLE = (3, 8)
 """Present hubs in the middle of a part; those around it are twice as many and a few."""
 PAIRS = 6_000
@@ -33,7 +33,7 @@ WORTH = 0.02
 HAIR = 1e-7
 """A share of a place that is none."""
 EFFORT = Effort(gap_absolute=0.1, nodes=20)
-FIRM, FIRM_PAIRS = Effort(gap_absolute=0.02, nodes=20), 4_000
+FIRM, FIRM_PAIRS = Effort(gap_absolute=0.03, nodes=8), 3_000
 """How far a part is solved whose places are split no more, and its pairs whose hub is open to choice."""
 SETTLED = 5
 """Present hubs in the middle of a part whose places are split no more."""

@@ -39,14 +39,14 @@ CHAIN_STEPS = 5_000
 """Steps of a chain for each place, at most."""
 USUAL = Aim(0, 0.3, 0.01, people=0.3)
 """How a chain cools."""
-ANNEAL_SECONDS, REGION_SECONDS = 4.8, 15.0
+ANNEAL_SECONDS, REGION_SECONDS = 8.0, 30.0
 """Seconds of the time limit that a region stands for, annealed or solved as an integer programme."""
 CONTIGUOUS_SECONDS = 0.3
 """The same for contiguous regions, which are annealed alone: their programmes need a round of cuts for each place that
 is cut off."""
 TRAVEL_STEPS = 15_000
 """Steps of the travel stage for each place, at most."""
-CYCLES, OPEN_SECONDS, AGAIN = 3, 33.0, 3
+CYCLES, OPEN_SECONDS, AGAIN = 2, 50.0, 3
 """How often hubs are chosen anew from a plan of whole places, seconds of the time limit that a round of it stands for,
 and rounds after which places are split anew over the whole map."""
 FIRM_HEATS = (0.01, 0.02, 0.05, 0.1)
