@@ -1,11 +1,13 @@
 """Which places are hubs, where hubs are free: chosen by programmes in which places may be split between consortia.
 
-With the hubs fixed and places split, a grouping is a linear programme that is solved for a nation in seconds, and whole
-places cost hardly more (0.1% where it was measured). What is hard is the hubs. A round takes parts of the map where the
-gap lies: in the middle of a part every place may be a hub, around it the present hubs stay, and a place that is split
-with the rest of the map keeps the share that it has there. Only the hubs are whole numbers, so that each programme is
-small, starts from the present plan and never makes it worse. Imports `instance`, `programme`, `bounds`, `crew` and
-`solve`.
+With the hubs fixed and places split, a grouping is a linear programme that is solved for a nation in seconds. What is
+hard is the hubs. A round takes parts of the map where the gap lies: in the middle of a part every place may be a hub,
+around it the present hubs stay, and a place that is split with the rest of the map keeps the share that it has there.
+Only the hubs are whole numbers, so that each programme is small, starts from the present plan and never makes it worse.
+
+Whole places cost hardly more where many are in reach of each other, and up to 3% where few are (measured with the hubs
+kept): there the hubs are chosen once more while places are made whole, part by part, and those around give way by being
+split. Imports `instance`, `programme`, `crew` and `solve`.
 """
 
 from __future__ import annotations
