@@ -102,7 +102,7 @@ def test_a_settled_plan_obeys_every_rule(seed, monkeypatch):
     monkeypatch.setattr(hubs, "WORTH", -1.0)  # the gap is taken to lie everywhere
     instance, where, search, hub = started(seed)
     opening = opening_of(search)
-    plan = opening.settle(opening.round(opening.start(hub)))
+    plan = opening.settle(opening.round(opening.start(hub)), 99)
     assert search.holds(plan)
     assert not broken_rules(checked(instance, where, plan))
 
@@ -129,3 +129,13 @@ def test_a_place_that_is_split_with_the_rest_of_the_map_keeps_its_share(monkeypa
     assert dict(zip(job.places.tolist(), job.here.tolist(), strict=True)) == {0: 1.0, 1: 0.5}
     found = hubs.settled(replace(job, whole=np.array([0])))
     assert np.bincount(job.pairs.place, weights=found).tolist() == pytest.approx([1.0, 0.5])
+
+
+def test_without_parts_to_settle_a_place_goes_to_the_hub_that_has_most_of_it():
+    instance = line(np.array([3.0, -3.0, 3.0, -3.0]))
+    pairs = possible_pairs(instance)
+    held = pairs.take(np.isin(pairs.hub, [0, 2]) & ~((pairs.place == 3) & (pairs.hub == 0)))
+    held = held.take((held.place != held.hub[0]) | (held.hub == 0))
+    share = np.where(held.place == 1, np.where(held.hub == 2, 0.6, 0.4), 1.0)
+    plan = opening_of(searching(instance)).settle(Mix(held, share), 0)
+    assert plan.tolist() == [0, 2, 2, 2]

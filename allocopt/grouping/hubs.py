@@ -252,14 +252,15 @@ class Opening:
         """Each consortium's share of the gap, (n,) by hub."""
         return np.maximum(0.0, mix.overspend(self.instance.over)) - mix.overspend(self.priced)
 
-    def settle(self, mix: Mix) -> Ints:
-        """A plan near a mix: part by part, dearest first, places are split no more, and those around give way. Where
-        no part of the gap lies near, a place goes to the hub that has most of it.
+    def settle(self, mix: Mix, most: int) -> Ints:
+        """A plan near a mix: in at most so many parts, dearest first, places are split no more, and those around give
+        way. Elsewhere, and where no part of the gap lies near, a place goes to the hub that has most of it.
         """
         n = len(self.instance)
         done, seen, left = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), self._dear(mix)
-        while left.any():
-            middles = self._next(mix, left)
+        while left.any() and most > 0:
+            middles = self._next(mix, left)[:most]
+            most -= len(middles)
             jobs = [self._job(mix, near, number, done=done) for near, number in middles]
             for (near, number), job, found in zip(middles, jobs, self.crew.do(settled, jobs), strict=True):
                 if found is not None:

@@ -8,6 +8,7 @@ are done side by side, and the plan does not depend on the number of processes. 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -49,6 +50,8 @@ TRAVEL_STEPS = 15_000
 CYCLES, OPEN_SECONDS, AGAIN = 2, 50.0, 3
 """How often hubs are chosen anew from a plan of whole places, seconds of the time limit that a round of it stands for,
 and rounds after which places are split anew over the whole map."""
+SETTLE_SECONDS = 5.0
+"""Seconds of the time limit that a part stands for in which places are split no more."""
 FIRM_HEATS = (0.01, 0.02, 0.05, 0.1)
 """Heats, GBP m, at which a plan of whole places is brought within its limits."""
 LIFT_NODES = 200
@@ -228,7 +231,7 @@ def _opened(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew)
                 mix = opening.round(mix)
                 mix = opening.again(mix) if cycle == 0 and step % AGAIN == AGAIN - 1 else mix
                 wanted.tell(f"hubs: gross deficit £{mix.deficit(search.instance.over):,.1f}m were places split")
-        found = _firm(search, opening.settle(mix), crew)
+        found = _firm(search, opening.settle(mix, math.ceil(wanted.seconds / SETTLE_SECONDS)), crew)
         hub = found if search.energy(found) < search.energy(hub) else hub
         wanted.tell(f"hubs: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
     return hub
