@@ -136,32 +136,33 @@ def _shares(instance: Instance, compiled: Compiled, pairs: Pairs, values: Array)
 
 def reopened(job: HubJob) -> Array | None:
     """How the places of a part are split when its hubs are chosen anew, (pairs,), or None where nothing is gained."""
-    model, instance = load_model(job.model), job.instance
     try:
-        part = Part(job.places, job.pairs)
-        compiled = compile_problem(build_part(model, instance, part, [model.objective("gross_deficit")]))
-        programme = _split(job, compiled)
+        programme = _programme(job)
         start = _point(job, programme)
         found = minimise_whole(programme, programme.costs[0], effort=job.effort, start=start)
     except (Infeasible, Stopped):
         return None
     gain = float(programme.costs[0] @ (start - found.values))
-    return _shares(instance, programme, job.pairs, found.values) if gain > WORTH else None
+    return _shares(job.instance, programme, job.pairs, found.values) if gain > WORTH else None
 
 
 def settled(job: HubJob) -> Array | None:
     """How the places of a part lie when those of `whole` are split no more, (pairs,), or None where that was not
     found.
     """
-    model, instance = load_model(job.model), job.instance
     try:
-        part = Part(job.places, job.pairs)
-        compiled = compile_problem(build_part(model, instance, part, [model.objective("gross_deficit")]))
-        programme = _split(job, compiled)
+        programme = _programme(job)
         found = minimise_whole(programme, programme.costs[0], effort=job.effort)
     except (Infeasible, Stopped):
         return None
-    return _shares(instance, programme, job.pairs, found.values)
+    return _shares(job.instance, programme, job.pairs, found.values)
+
+
+def _programme(job: HubJob) -> Compiled:
+    """The programme of a part. Raises Infeasible."""
+    model = load_model(job.model)
+    built = build_part(model, job.instance, Part(job.places, job.pairs), [model.objective("gross_deficit")])
+    return _split(job, compile_problem(built))
 
 
 def _split(job: HubJob, compiled: Compiled) -> Compiled:
