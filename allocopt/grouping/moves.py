@@ -168,41 +168,42 @@ def _touches(graph: Any, links: Any, p: Any, g: Any, other: Any) -> Any:
 
 
 @_compiled
-def _flood(graph: Any, links: Any, p: Any, first: Any, mark: Any) -> None:
-    """Mark every member of the consortium of p that is reached from `first` without passing p."""
+def _flood(graph: Any, links: Any, p: Any, first: Any, mark: Any, wanted: Any) -> Any:
+    """How many of the places marked `mark - 1` are not reached from `first` through members of the consortium of p
+    without passing p; those that are reached are marked `mark`. Ends as soon as none of them is left.
+    """
     g = links[p, 0]
     links[p, 5] = mark
     links[first, 5] = mark
     links[0, 6] = first
     head, tail = 0, 1
-    while head < tail:
+    while head < tail and wanted > 0:
         q = links[head, 6]
         head += 1
         for at in range(graph[q], graph[q + 1]):
             r = graph[at]
             if links[r, 0] == g and links[r, 5] != mark:
+                if links[r, 5] == mark - 1:
+                    wanted -= 1
                 links[r, 5] = mark
                 links[tail, 6] = r
                 tail += 1
+    return wanted
 
 
 @_compiled
 def _holds_without(graph: Any, links: Any, totals: Any, p: Any) -> Any:
     """Whether the consortium of p stays connected without p: its neighbours there reach each other."""
-    g, first = links[p, 0], -1
-    for at in range(graph[p], graph[p + 1]):
-        if links[graph[at], 0] == g:
-            first = graph[at]
-    if first < 0:
-        return True
-    totals[2] += 1.0
+    g, first, wanted = links[p, 0], -1, -1
+    totals[2] += 2.0
     mark = np.int64(totals[2])
-    _flood(graph, links, p, first, mark)
     for at in range(graph[p], graph[p + 1]):
         q = graph[at]
-        if links[q, 0] == g and links[q, 5] != mark:
-            return False
-    return True
+        if links[q, 0] == g:
+            first = q
+            links[q, 5] = mark - 1
+            wanted += 1
+    return wanted <= 0 or _flood(graph, links, p, first, mark, wanted) == 0
 
 
 @_compiled

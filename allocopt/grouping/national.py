@@ -42,7 +42,7 @@ USUAL = Aim(0, 0.3, 0.01, people=0.3)
 """How a chain cools."""
 ANNEAL_SECONDS, REGION_SECONDS = 8.0, 30.0
 """Seconds of the time limit that a region stands for, annealed or solved as an integer programme."""
-CONTIGUOUS_SECONDS = 0.3
+CONTIGUOUS_SECONDS = 0.5
 """The same for contiguous regions, which are annealed alone: their programmes need a round of cuts for each place that
 is cut off."""
 TRAVEL_STEPS = 15_000

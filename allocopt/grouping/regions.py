@@ -101,17 +101,17 @@ class Rounds:
 
     def anneal(self, hub: Ints, land: Land, cold: float, people: float) -> Ints:
         """The plan after one round of regions annealed down to `cold`; heats and weights are drawn."""
-        middles = self._middles(hub, *ANNEALED)
-        jobs = list[tuple[Land, Ints, Aim]]()
-        for _, chosen in middles:
+        jobs = list[tuple[int, tuple[Land, Ints, Aim]]]()
+        for middle, chosen in self._middles(hub, *ANNEALED):
             focus = np.flatnonzero(np.isin(hub, chosen) & ~self.frozen)
             hot = float(10 ** self.draw.uniform(*HEATS))
             first = hot * float(10 ** self.draw.uniform(*FIRST))
             steps, seed = int(len(focus) * self.draw.integers(*STEPS)), int(self.draw.integers(1, 2**31))
             aim = Aim(steps, hot, cold, people=people, people_first=first, seed=seed, focus=focus)
-            jobs.append((land, hub, aim))
+            jobs.append((middle, (land, hub, aim)))
+        jobs.sort(key=lambda one: -one[1][2].steps)  # the longest first, so that no process waits long for another
         start = hub
-        for (middle, _), found in zip(middles, self.crew.do(annealed, jobs), strict=True):
+        for (middle, _), found in zip(jobs, self.crew.do(annealed, [job for _, job in jobs]), strict=True):
             self.tried[middle] += 1
             new = np.where(found != start, found, hub)
             if self.worth(new) < self.worth(hub) - 1e-9 and self.holds(new):
