@@ -21,10 +21,11 @@ from allocopt.errors import Problem as Fault
 from allocopt.errors import ScenarioFault
 from allocopt.model import Model, Objective
 from allocopt.plan import Plan
-from allocopt.problem import Array, build
+from allocopt.problem import Array
 from allocopt.settings import Frontier, ObjectiveSetting
+from allocopt.solve.at_once import built
 from allocopt.solve.certificate import dual_bound
-from allocopt.solve.compiled import Compiled, compile_problem
+from allocopt.solve.compiled import Compiled
 from allocopt.solve.method import Method
 from allocopt.solve.stages import TINY, stage_slack
 
@@ -79,8 +80,8 @@ def _compiled(plan: Plan, asked: Sequence[Frontier]) -> tuple[Compiled, tuple[Ob
         return plan.compiled, tuple(one for one, _ in plan.programme.objectives)
     scenario = plan.facts.loaded.scenario
     settings = [*scenario.objectives, *(ObjectiveSetting(name=name) for name in more)]
-    programme = build(plan.facts.situation, plan.model, rules=scenario.rules, objectives=settings)
-    return compile_problem(programme), tuple(one for one, _ in programme.objectives)
+    programme, compiled = built(plan.facts.situation, plan.model, rules=scenario.rules, objectives=settings)
+    return compiled, tuple(one for one, _ in programme.objectives)
 
 
 def _check_names(plan: Plan, asked: Sequence[Frontier]) -> None:

@@ -19,12 +19,13 @@ from allocopt.inputs import Inputs, pot_against_baseline, read_inputs
 from allocopt.ledger import ledger
 from allocopt.model import Model, load_model
 from allocopt.money_streams import Paid, made_recurrent, paid_streams
-from allocopt.problem import Array, Situation, build
+from allocopt.problem import Array, Situation
 from allocopt.problem import Problem as Programme
 from allocopt.required import check_needs, groupings
 from allocopt.scenario import Loaded
+from allocopt.solve.at_once import built
 from allocopt.solve.certificate import largest_violation
-from allocopt.solve.compiled import Compiled, compile_problem
+from allocopt.solve.compiled import Compiled
 from allocopt.solve.least import least_parts
 from allocopt.solve.stages import Stage, at_plan, capped, lexicographic
 from allocopt.spend import ExpectedSpend, expected_spend
@@ -115,8 +116,7 @@ def make_plan(facts: Facts, *, tell: Callable[[str], None] = lambda step: None) 
     scenario = facts.loaded.scenario
     model = load_model(scenario.model[0])
     tell("building the programme")
-    programme = build(facts.situation, model, rules=scenario.rules, objectives=scenario.objectives)
-    compiled = compile_problem(programme)
+    programme, compiled = built(facts.situation, model, rules=scenario.rules, objectives=scenario.objectives)
     tell("solving")
     return solve_plan(facts, model, programme, compiled)
 

@@ -348,6 +348,16 @@ def paused_collector() -> Iterator[None]:
             gc.enable()
 
 
+def chosen_parts(
+    model: Model, rules: Mapping[str, RuleSetting], objectives: Sequence[ObjectiveSetting]
+) -> tuple[dict[str, Rule], dict[str, RuleSetting], tuple[tuple[Objective, ObjectiveSetting], ...]]:
+    """The rules that always hold and those that are on, their settings, and the objectives, in order."""
+    own = [rule for rule in (*model.always, *model.rules) if rule.index in INDEX]
+    on = {rule.name: rule for rule in own if rule in model.always or rule.name in rules}
+    settings = {name: rules.get(name, RuleSetting()) for name in on}
+    return on, settings, tuple((model.objective(setting.name), setting) for setting in objectives)
+
+
 def build(
     situation: Situation,
     model: Model,
@@ -359,10 +369,7 @@ def build(
 
     Raises Infeasible when a rule contradicts the numbers by itself.
     """
-    own = [rule for rule in (*model.always, *model.rules) if rule.index in INDEX]
-    on = {rule.name: rule for rule in own if rule in model.always or rule.name in rules}
-    settings = {name: rules.get(name, RuleSetting()) for name in on}
-    chosen = tuple((model.objective(setting.name), setting) for setting in objectives)
+    on, settings, chosen = chosen_parts(model, rules, objectives)
     with paused_collector():
         builder = _Builder(situation)
         views = builder.views()

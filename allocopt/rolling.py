@@ -20,10 +20,11 @@ from allocopt.errors import ScenarioFault
 from allocopt.ledger import ledger, whole_pounds
 from allocopt.model import Model, load_model
 from allocopt.plan import Facts, Plan, make_plan
-from allocopt.problem import Array, Situation, build
+from allocopt.problem import Array, Situation
 from allocopt.scenario import Loaded
 from allocopt.settings import Scenario
-from allocopt.solve.compiled import Compiled, compile_problem
+from allocopt.solve.at_once import built
+from allocopt.solve.compiled import Compiled
 from allocopt.solve.stages import TINY, Stage
 
 BY = "weak duality, each year by itself"
@@ -128,8 +129,7 @@ def rolled(facts: Facts, openings: Array, calls: Array) -> Facts:
 def _together(facts: Facts, plans: Sequence[Plan]) -> Plan:
     """One plan of all years: the programme that they are together, now that every opening is known."""
     scenario, first = facts.loaded.scenario, plans[0]
-    programme = build(facts.situation, first.model, rules=scenario.rules, objectives=scenario.objectives)
-    compiled = compile_problem(programme)
+    programme, compiled = built(facts.situation, first.model, rules=scenario.rules, objectives=scenario.objectives)
     values = _collected(compiled, plans)
     allocation = np.column_stack([plan.allocation[:, 0] for plan in plans])
     stages = tuple(_sum([plan.stages[k] for plan in plans], len(compiled.rows)) for k in range(len(first.stages)))

@@ -49,6 +49,7 @@ solve.asked
 solve.together
 solve.compiled
 solve.template solve.alone solve.least
+solve.at_once
 solve.certificate solve.highs solve.blocks solve.elastic solve.ascent
 solve.single solve.kernels
 solve.chains

@@ -24,7 +24,7 @@ Places = tuple[Mapping[Name, int], Mapping[Name, int]]
 """Where each row and each column of a programme stands, by name."""
 
 
-class _Columns(dict[Name, int]):
+class Columns(dict[Name, int]):
     """Numbers the columns in the order in which they are met."""
 
     def __missing__(self, name: Name) -> int:
@@ -36,7 +36,7 @@ class _Columns(dict[Name, int]):
 class Known:
     """What all situations of the same places and years share."""
 
-    columns: _Columns
+    columns: Columns
     names: Names
     at_once: dict[tuple[str, ...], bool] = field(default_factory=dict)
     """Whether a rule, with parameters of these kinds, gives the same numbers when it is asked for all places at once"""
@@ -145,7 +145,7 @@ class Alone:
 
 
 def _new(situation: Situation) -> Known:
-    columns = _Columns()
+    columns = Columns()
     return Known(columns, Names(situation.places, columns))
 
 
