@@ -19,7 +19,7 @@ from allocopt.grouping.anneal import Aim
 from allocopt.grouping.bounds import Bound, area_bound, reach_bound
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import Exemption, left_out, trouble, with_exemptions
-from allocopt.grouping.hubs import Opening, unsplit
+from allocopt.grouping.hubs import Mix, Opening, unsplit
 from allocopt.grouping.instance import Instance, Ints, Pairs, possible_pairs
 from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.neighbours import Graph
@@ -47,9 +47,10 @@ CONTIGUOUS_SECONDS = 0.5
 is cut off."""
 TRAVEL_STEPS = 15_000
 """Steps of the travel stage for each place, at most."""
-CYCLES, OPEN_SECONDS, AGAIN = 2, 50.0, 3
-"""How often hubs are chosen anew from a plan of whole places, seconds of the time limit that a round of it stands for,
-and rounds after which places are split anew over the whole map."""
+OPEN_SECONDS, VAIN, AGAIN = (20.0, 50.0), 6, 3
+"""Seconds of the time limit that a round of choosing hubs anew stands for, from the first plan and from the one of
+whole places that came of it; rounds in vain after which there is none more; rounds after which places are split anew
+over the whole map, the first time."""
 SETTLE_SECONDS = 5.0
 """Seconds of the time limit that a part stands for in which places are split no more."""
 FIRM_HEATS = (0.01, 0.02, 0.05, 0.1)
@@ -218,23 +219,34 @@ def _chained(search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
 def _opened(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
     """Hubs chosen anew where the gap is, with places split at first; then the plan of whole places near it."""
     opening = Opening(model, search.instance, search.pairs, search.priced, search.draw, crew, wanted.patience)
-    rounds = max(1, round(wanted.seconds / OPEN_SECONDS / CYCLES))
-    for cycle in range(CYCLES):
+    for cycle, seconds in enumerate(OPEN_SECONDS):
         if search.out_of_time() or search.done(hub):
             break
         try:
             mix = unsplit(search.instance, hub) if cycle else opening.start(hub)
         except (Infeasible, Stopped):
             mix = unsplit(search.instance, hub)
-        for step in range(rounds):
-            if not search.out_of_time():
-                mix = opening.round(mix)
-                mix = opening.again(mix) if cycle == 0 and step % AGAIN == AGAIN - 1 else mix
-                wanted.tell(f"hubs: gross deficit £{mix.deficit(search.instance.over):,.1f}m were places split")
+        mix = _reopened(search, opening, wanted, mix, max(1, round(wanted.seconds / seconds)), often=cycle == 0)
         found = _firm(search, opening.settle(mix, math.ceil(wanted.seconds / SETTLE_SECONDS)), crew)
         hub = found if search.energy(found) < search.energy(hub) else hub
         wanted.tell(f"hubs: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
     return hub
+
+
+def _reopened(search: Search, opening: Opening, wanted: Wanted, mix: Mix, most: int, *, often: bool) -> Mix:
+    """The mix after at most so many rounds; with `often` places are split anew over the whole map as gains come."""
+    over, vain = search.instance.over, 0
+    last = mix.deficit(over)
+    for step in range(most):
+        if search.out_of_time() or vain == VAIN:
+            break
+        mix, before = opening.round(mix), mix
+        vain = 0 if mix is not before else vain + 1
+        if often and step % AGAIN == AGAIN - 1 and mix.deficit(over) < last:
+            mix = opening.again(mix)
+            last = mix.deficit(over)
+        wanted.tell(f"hubs: gross deficit £{mix.deficit(over):,.1f}m were places split")
+    return mix
 
 
 def _firm(search: Search, hub: Ints, crew: Crew) -> Ints:
