@@ -18,7 +18,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from allocopt.report.account import ATTRIBUTION, DEFINITIONS, assumptions
-from allocopt.report.bulk import BulkSheet, Column
+from allocopt.report.bulk import BulkSheet, Column, packed_quickly
 from allocopt.report.glossary import COLUMNS, SPENDING
 from allocopt.report.headline import headline_rows, objective_row, rule_row, status_words
 from allocopt.report.material import Material, command, material
@@ -61,9 +61,8 @@ def write_workbook(found: Run) -> bytes:
 def workbook(found: Material) -> bytes:
     """The workbook of a run as bytes."""
     stream = BytesIO()
-    with xlsxwriter.Workbook(
-        stream, {"in_memory": True, "strings_to_numbers": False, "strings_to_formulas": False}
-    ) as book:
+    options = {"in_memory": True, "strings_to_numbers": False, "strings_to_formulas": False}
+    with packed_quickly(), xlsxwriter.Workbook(stream, options) as book:
         book.set_properties(
             {"title": str(found.record["name"]), "created": EPOCH, "comments": f"allocopt run {found.name}"}
         )
@@ -160,17 +159,17 @@ def _sheet(book: Any, looks: Looks, one: Sheet, *, mark: str) -> None:
 
 def _rows(page: Any, looks: Looks, one: Sheet, kinds: Sequence[str]) -> None:
     columns = [
-        Column(_shown(one.table.iloc[:, at].tolist(), kind), looks.kinds[kind], kind == "text")
-        for at, kind in enumerate(kinds)
+        Column(_shown(one.table.iloc[:, at], kind), looks.kinds[kind], kind == "text") for at, kind in enumerate(kinds)
     ]
     page.write_columns(2, columns)
 
 
-def _shown(values: list[Any], kind: str) -> list[Any]:
+def _shown(column: pd.Series, kind: str) -> list[Any]:
     """The values of a column as its cells take them; None for an empty cell."""
-    if kind == "text":
-        return [None if empty(value) else str(value) for value in values]
-    return values
+    values = column.tolist()
+    if kind != "text":
+        return values
+    return [value if value.__class__ is str else None if empty(value) else str(value) for value in values]
 
 
 def _total(page: Any, looks: Looks, one: Sheet, names: Sequence[str], kinds: Sequence[str]) -> None:
