@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
-from scipy.sparse import csgraph
 
 from allocopt.problem import Array
 from allocopt.solve.compiled import Compiled
@@ -221,13 +219,10 @@ class _Reader:
         edges = np.stack([pair // columns, pair % columns], axis=1)
         neighbours = _neighbours(edges, columns)
         nodes = np.flatnonzero(is_node)
-        graph = sp.coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(columns, columns))
-        label = csgraph.connected_components(graph, directed=False)[1][nodes]
-        ends = (neighbours[nodes] >= 0).sum(axis=1) <= 1
-        kinds, first = np.unique(label[ends], return_index=True)
-        _demand(len(kinds) == len(np.unique(label)))
-        start = np.sort(nodes[ends][first])
-        return _walk(start, neighbours, columns)
+        ends = nodes[(neighbours[nodes] >= 0).sum(axis=1) <= 1]
+        node, column, first = _walk(ends, neighbours)
+        _demand(len(column) == len(nodes))  # amounts in a ring have no end to walk from
+        return node, column, first
 
     def _entries(self, number: int) -> Ints:
         """Rows with this many amounts: (rows, number) positions of their entries, the measuring one left out."""
@@ -371,9 +366,9 @@ def _neighbours(edges: Ints, columns: int) -> Ints:
     return found
 
 
-def _walk(start: Ints, neighbours: Ints, columns: int) -> tuple[Ints, Ints, Ints]:
-    """All chains at once, a step at a time, from their starts."""
-    here, before = start.copy(), np.full(len(start), -1)
+def _walk(ends: Ints, neighbours: Ints) -> tuple[Ints, Ints, Ints]:
+    """All chains at once, a step at a time, from their ends; of the two ends of one, the lower column is its start."""
+    here, before = ends.copy(), np.full(len(ends), -1)
     visited = [here.copy()]
     while (here >= 0).any():
         two = neighbours[np.maximum(here, 0)]
@@ -382,7 +377,15 @@ def _walk(start: Ints, neighbours: Ints, columns: int) -> tuple[Ints, Ints, Ints
         before, here = here, ahead
         visited.append(here.copy())
     table = np.stack(visited, axis=1)
+    table = table[ends <= _last(table)]
     column = table[table >= 0]
-    node = np.full(columns, -1)
+    node = np.full(len(neighbours), -1)
     node[column] = np.arange(len(column))
     return node, column, np.concatenate([[0], np.cumsum((table >= 0).sum(axis=1))])
+
+
+def _last(table: Ints) -> Ints:
+    """The last column of every walk."""
+    length = (table >= 0).sum(axis=1)
+    found: Ints = table[np.arange(len(table)), length - 1]
+    return found
