@@ -200,13 +200,9 @@ class _Reader:
         """For each row the entry of its measuring variable, or -1: a column that no other row here has."""
         columns = self.all.matrix.shape[1]
         alone = np.bincount(self.c, minlength=columns) == 1
-        uses = np.diff(self.all.matrix.tocsc().indptr)
+        uses = np.bincount(self.all.matrix.indices, minlength=columns)
         fit = np.flatnonzero(alone[self.c] & (self.width[self.r] >= 2))
-        order = fit[np.lexsort((-self.c[fit], uses[self.c[fit]], self.r[fit]))]
-        found = np.full(len(self.rows), -1)
-        first = np.append(True, np.diff(self.r[order]) > 0)[: len(order)]
-        found[self.r[order[first]]] = order[first]
-        return found
+        return _first_least(self.r[fit], uses[self.c[fit]] * columns - self.c[fit], fit, len(self.rows))
 
     def _chain_order(self) -> tuple[Ints, Ints, Ints]:
         """Node number of every column (-1: a measuring variable), column of every node, first node of every chain."""
@@ -327,8 +323,7 @@ class _Reader:
     def _tightest(self, parts: list[Any], *, largest: bool) -> Limits:
         node, value, row = (np.concatenate([part[k] for part in parts]) for k in range(3))
         coefficient = np.concatenate([np.broadcast_to(part[3], part[0].shape) for part in parts])
-        order = np.lexsort((np.arange(len(node)), -value if largest else value, node))
-        at = order[np.searchsorted(node[order], np.arange(len(self.column)))]
+        at = _first_least(node, -value if largest else value, np.arange(len(node)), len(self.column))
         return Limits(np.clip(value[at], -FREE, FREE), row[at], coefficient[at])
 
     def _ratios(self, pairs: Ints) -> tuple[Limits, Limits]:
@@ -352,6 +347,16 @@ class _Reader:
 def _demand(shape: bool) -> None:  # noqa: FBT001 - reads as the sentence that it is
     if not shape:
         raise _OtherShape
+
+
+def _first_least(group: Ints, value: Ints | Array, name: Ints, groups: int) -> Ints:
+    """Of every group (groups,) the name of its least value, the first of several; -1 where a group has none."""
+    least = np.full(groups, np.inf)
+    np.minimum.at(least, group, value)
+    hit = np.flatnonzero(value == least[group])[::-1]
+    found = np.full(groups, -1)
+    found[group[hit]] = name[hit]
+    return found
 
 
 def _neighbours(edges: Ints, columns: int) -> Ints:
