@@ -37,7 +37,9 @@ class Kept:
         used = np.flatnonzero(prices)
         found = {"rows": _narrow(compiled.row_labels[used]), "prices": prices[used]}
         if values is not None:
-            parts = dict.fromkeys(component for component, _ in compiled.columns)
+            component = compiled.column_component
+            begins = np.append(True, component[1:] != component[:-1])[: len(component)]
+            parts = dict.fromkeys(component[begins].tolist())
             found |= {"parts": np.array([part.encode() for part in parts], dtype=np.bytes_), "values": values}
         return cls(found)
 

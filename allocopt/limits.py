@@ -36,7 +36,8 @@ def limits(plan: Plan) -> pd.DataFrame | None:
     `_gbp` columns are whole pounds, `_growth_pct` is growth over the year's baseline from the unrounded limit. None
     when no rule limits single places.
     """
-    sides = [side for name in plan.programme.rules if (side := _side(plan, name)) is not None]
+    given = _allocation_columns(plan)
+    sides = [side for name in plan.programme.rules if (side := _side(plan, name, given)) is not None]
     if not sides:
         return None
     base = _baselines(plan)
@@ -65,29 +66,35 @@ def streams_table(facts: Facts) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _side(plan: Plan, rule: str) -> _Side | None:
-    compiled, situation = plan.compiled, plan.facts.situation
-    place = {code: number for number, code in enumerate(situation.places)}
-    step = {year: number for number, year in enumerate(situation.years)}
+def _side(plan: Plan, rule: str, given: npt.NDArray[np.intp]) -> _Side | None:
+    """The limits of a rule, `given` the columns (n, T) of the allocations; None where no row is that of one place."""
+    compiled, (place, step) = plan.compiled, _positions(plan)
     rows = [
         (row, place[key[0]], step[key[1]])
-        for row in np.flatnonzero(compiled.row_component == rule)
+        for row in np.flatnonzero(compiled.row_component == rule).tolist()
         if len(key := compiled.rows[row][1]) >= 2 and key[0] in place and key[1] in step
     ]
     if not rows:
         return None
-    at, p, t = (np.array(part, dtype=np.intp) for part in zip(*rows, strict=True))
-    shape = (len(place), len(step))
-    lowest, highest = np.full(shape, -np.inf), np.full(shape, np.inf)
-    low, high = _row_limits(compiled, plan.values, at, _allocation_columns(compiled, place, step)[p, t])
+    at, p, t = np.array(rows, dtype=np.intp).T
+    lowest, highest = np.full(given.shape, -np.inf), np.full(given.shape, np.inf)
+    low, high = _row_limits(compiled, plan.values, at, given[p, t])
     np.maximum.at(lowest, (p, t), low)
     np.minimum.at(highest, (p, t), high)
     return _Side(rule, lowest, highest)
 
 
-def _allocation_columns(compiled: Compiled, place: dict[str, int], step: dict[str, int]) -> npt.NDArray[np.intp]:
+def _positions(plan: Plan) -> tuple[dict[str, int], dict[str, int]]:
+    """The number of every place and of every year."""
+    situation = plan.facts.situation
+    place = {code: number for number, code in enumerate(situation.places)}
+    return place, {year: number for number, year in enumerate(situation.years)}
+
+
+def _allocation_columns(plan: Plan) -> npt.NDArray[np.intp]:
+    compiled, (place, step) = plan.compiled, _positions(plan)
     found = np.zeros((len(place), len(step)), dtype=np.intp)
-    for column in compiled.columns_of("allocation"):
+    for column in compiled.columns_of("allocation").tolist():
         code, year = compiled.columns[column][1]
         found[place[code], step[year]] = column
     return found
