@@ -18,7 +18,7 @@ from numpy.lib.format import write_array
 
 from allocopt.plan import Plan
 from allocopt.problem import Array
-from allocopt.solve.compiled import Compiled
+from allocopt.solve.compiled import Compiled, components
 
 LEVEL = 4
 """Of packing: half the time of zlib's own level 6, and no larger for row names and prices."""
@@ -37,9 +37,7 @@ class Kept:
         used = np.flatnonzero(prices)
         found = {"rows": _narrow(compiled.row_labels[used]), "prices": prices[used]}
         if values is not None:
-            component = compiled.column_component
-            begins = np.append(True, component[1:] != component[:-1])[: len(component)]
-            parts = dict.fromkeys(component[begins].tolist())
+            parts = components(compiled.column_component)
             found |= {"parts": np.array([part.encode() for part in parts], dtype=np.bytes_), "values": values}
         return cls(found)
 

@@ -19,7 +19,7 @@ import typer
 
 from allocopt.errors import AllocoptError, InputFault, Problem
 
-SELDOM = 500_000
+SELDOM = 1_000_000
 """Objects made, less objects gone, before Python looks for garbage among them; its own 700 took a tenth of a run."""
 
 
@@ -85,7 +85,7 @@ def leaving_at_once() -> Iterator[None]:
 def _collect_seldom() -> None:
     """Let the garbage collector rest: nearly all that is made is kept to its end.
 
-    Garbage is still found: objects that only hold each other take no more than some tens of megabytes.
+    Garbage is still found: objects that only hold each other take no more than some hundred megabytes.
     """
     gc.set_threshold(SELDOM, *gc.get_threshold()[1:])
 

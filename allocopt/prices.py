@@ -28,7 +28,7 @@ from allocopt.problem import Array
 from allocopt.settings import RuleSetting
 from allocopt.solve.alone import Alone
 from allocopt.solve.certificate import dual_bound
-from allocopt.solve.compiled import Compiled, Key, hand_on
+from allocopt.solve.compiled import Compiled, Key, components, hand_on
 from allocopt.solve.highs import Point
 from allocopt.solve.method import ROWS_TO_DECOMPOSE, Method
 from allocopt.units import KILOMETRES, MONEY, RATE, say_money
@@ -136,8 +136,7 @@ def _first(plan: Plan) -> _First:
 def _used(compiled: Compiled, cost: Array) -> tuple[Positions, Positions]:
     """The rows and columns that the first objective and the rules need: definitions of later objectives go."""
     row_of, column_of = compiled.row_component, compiled.column_component
-    begin = np.append(True, row_of[1:] != row_of[:-1])[: len(row_of)]
-    parts = {name.removesuffix("_definition") for name in row_of[begin].tolist() if name.endswith("_definition")}
+    parts = {name.removesuffix("_definition") for name in components(row_of) if name.endswith("_definition")}
     gone_rows, gone_columns = np.zeros(len(row_of), dtype=bool), np.zeros(len(column_of), dtype=bool)
     for part in sorted(parts):
         columns, rows = column_of == part, row_of == f"{part}_definition"

@@ -23,8 +23,8 @@ from xlsxwriter.worksheet import Worksheet
 ENDLESS = frozenset({"NAN", "INF", "-INF"})
 
 
-LEVEL = 4
-"""Of packing: less than half the time of zlib's own level 6 for an eighth more bytes."""
+LEVEL = 2
+"""Of packing: a quarter of the time of zlib's own level 6 for a fifth more bytes."""
 
 
 @dataclass(frozen=True)

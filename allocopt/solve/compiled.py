@@ -116,6 +116,12 @@ class Compiled:
         )
 
 
+def components(component: npt.NDArray[np.str_]) -> list[str]:
+    """The components of rows or columns, each once, in the order in which they are met."""
+    begins = np.append(True, component[1:] != component[:-1])[: len(component)]
+    return list(dict.fromkeys(component[begins].tolist()))
+
+
 def hand_on(base: Compiled, made: Compiled, *, rows: Chosen = EVERY, columns: Chosen = EVERY) -> Compiled:
     """`made`, a programme of these rows and columns of `base`, with what follows from their names alone."""
     made.__dict__["row_labels"] = base.row_labels[rows]

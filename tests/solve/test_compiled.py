@@ -9,7 +9,7 @@ import pyomo.environ as pyo
 import pytest
 
 from allocopt.errors import InputFault
-from allocopt.solve.compiled import compile_problem, hand_on, written
+from allocopt.solve.compiled import compile_problem, components, hand_on, written
 
 
 def small():
@@ -104,3 +104,8 @@ def test_a_part_holds_its_own_columns_alone():
     assert part.matrix.toarray().tolist() == whole.matrix.toarray()[:, 1:].tolist()
     assert (part.column_lower.tolist(), part.column_upper.tolist()) == ([-np.inf], [np.inf])
     assert part.costs.tolist() == whole.costs[:, 1:].tolist()
+
+
+@pytest.mark.parametrize("names", [[], ["b"], ["b", "b", "a", "c", "c", "b", "a"]])
+def test_components_are_told_once_each_in_the_order_in_which_they_are_met(names):
+    assert components(np.array(names, dtype=str)) == list(dict.fromkeys(names))
