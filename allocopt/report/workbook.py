@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import xlsxwriter
@@ -21,11 +21,8 @@ from allocopt.report.account import ATTRIBUTION, DEFINITIONS, assumptions
 from allocopt.report.bulk import BulkSheet, Column, packed_quickly
 from allocopt.report.glossary import COLUMNS, SPENDING
 from allocopt.report.headline import headline_rows, objective_row, rule_row, status_words
-from allocopt.report.material import Material, command, material
+from allocopt.report.material import Material, command
 from allocopt.report.parts import empty, heading_of, kind_of
-
-if TYPE_CHECKING:
-    from allocopt.runs import Run
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 """The creation date of every workbook: a clock would change its bytes."""
@@ -51,11 +48,6 @@ class Sheet:
     title: str
     table: pd.DataFrame
     total: bool
-
-
-def write_workbook(found: Run) -> bytes:
-    """The workbook of a run."""
-    return workbook(material(found.record, found.tables, found.folder))
 
 
 def workbook(found: Material) -> bytes:
@@ -232,19 +224,19 @@ def _cover(book: Any, looks: Looks, found: Material, shown: Sequence[Sheet]) -> 
     for row, (what, value) in enumerate(lines, start=2):
         page.write_string(row, 0, what, looks.bold)
         page.write_string(row, 1, value, looks.wrap)
-    row = _agreement(page, looks, found, 3 + len(lines))
+    row = _agreement(page, looks, found, shown, 3 + len(lines))
     page.write_string(row + 1, 0, "sheets", looks.bold)
     for at, one in enumerate(shown, start=row + 2):
         page.write_url(at, 0, f"internal:'{one.name}'!A1", looks.link, one.name)
         page.write_string(at, 1, one.title, looks.wrap)
 
 
-def _agreement(page: Any, looks: Looks, found: Material, row: int) -> int:
+def _agreement(page: Any, looks: Looks, found: Material, shown: Sequence[Sheet], row: int) -> int:
     """The totals of the allocations sheet beside the run's own, with their difference as a formula."""
     if not found.allocates:
         return row
     page.write_string(row, 0, "totals of the sheet allocations, less the run's", looks.bold)
-    allocations = _without_places(found)
+    allocations = next(one.table for one in shown if one.name == "allocations")
     rows = 2 + len(allocations)
     for name, key in (
         ("allocation_gbp", "pot_gbp"),
