@@ -30,13 +30,34 @@ class _Side:
     highest: Array
 
 
+@dataclass(frozen=True)
+class _Known:
+    """The number of every place and year, and the columns (n, T) of their allocations."""
+
+    place: dict[str, int]
+    step: dict[str, int]
+    given: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Known:
+        compiled, situation = plan.compiled, plan.facts.situation
+        place = {code: number for number, code in enumerate(situation.places)}
+        step = {year: number for number, year in enumerate(situation.years)}
+        given = np.zeros((len(place), len(step)), dtype=np.intp)
+        for column in compiled.columns_of("allocation").tolist():
+            code, year = compiled.columns[column][1]
+            given[place[code], step[year]] = column
+        return cls(place, step, given)
+
+
 def limits(plan: Plan) -> pd.DataFrame | None:
     """One row a place and year: `minimum_*`, `maximum_*`, the rule behind each, `held_by`, then each rule's own limit.
 
     `_gbp` columns are whole pounds, `_growth_pct` is growth over the year's baseline from the unrounded limit. None
     when no rule limits single places.
     """
-    sides = [side for name in plan.programme.rules if (side := _side(plan, name)) is not None]
+    known = _Known.of(plan)
+    sides = [side for name in plan.programme.rules if (side := _side(plan, name, known)) is not None]
     if not sides:
         return None
     base = _baselines(plan)
@@ -65,32 +86,21 @@ def streams_table(facts: Facts) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _side(plan: Plan, rule: str) -> _Side | None:
-    compiled, situation = plan.compiled, plan.facts.situation
-    place = {code: number for number, code in enumerate(situation.places)}
-    step = {year: number for number, year in enumerate(situation.years)}
+def _side(plan: Plan, rule: str, known: _Known) -> _Side | None:
+    compiled, place, step = plan.compiled, known.place, known.step
     rows = [
         (row, place[key[0]], step[key[1]])
-        for row in np.flatnonzero(compiled.row_component == rule)
+        for row in np.flatnonzero(compiled.row_component == rule).tolist()
         if len(key := compiled.rows[row][1]) >= 2 and key[0] in place and key[1] in step
     ]
     if not rows:
         return None
     at, p, t = (np.array(part, dtype=np.intp) for part in zip(*rows, strict=True))
-    shape = (len(place), len(step))
-    lowest, highest = np.full(shape, -np.inf), np.full(shape, np.inf)
-    low, high = _row_limits(compiled, plan.values, at, _allocation_columns(compiled, place, step)[p, t])
+    lowest, highest = np.full(known.given.shape, -np.inf), np.full(known.given.shape, np.inf)
+    low, high = _row_limits(compiled, plan.values, at, known.given[p, t])
     np.maximum.at(lowest, (p, t), low)
     np.minimum.at(highest, (p, t), high)
     return _Side(rule, lowest, highest)
-
-
-def _allocation_columns(compiled: Compiled, place: dict[str, int], step: dict[str, int]) -> npt.NDArray[np.intp]:
-    found = np.zeros((len(place), len(step)), dtype=np.intp)
-    for column in compiled.columns_of("allocation"):
-        code, year = compiled.columns[column][1]
-        found[place[code], step[year]] = column
-    return found
 
 
 def _row_limits(

@@ -15,7 +15,7 @@ import scipy.sparse  # noqa: F401 - loaded first, so that Pyomo finds scipy comp
 _UNUSED = [name for name in ("scipy.stats", "scipy.integrate", "scipy.spatial") if name not in sys.modules]
 sys.modules.update({name: ModuleType(name) for name in _UNUSED})
 try:
-    import pyomo.environ as pyo
+    import pyomo.core as pyo
 finally:
     for _name in _UNUSED:
         del sys.modules[_name]

@@ -28,7 +28,7 @@ from allocopt.problem import Array
 from allocopt.settings import RuleSetting
 from allocopt.solve.alone import Alone
 from allocopt.solve.certificate import dual_bound
-from allocopt.solve.compiled import Compiled, Key
+from allocopt.solve.compiled import Compiled, Key, components, hand_on
 from allocopt.solve.highs import Point
 from allocopt.solve.method import ROWS_TO_DECOMPOSE, Method
 from allocopt.units import KILOMETRES, MONEY, RATE, say_money
@@ -115,20 +115,9 @@ def _first(plan: Plan) -> _First:
     compiled, prices = plan.compiled, plan.stages[0].prices[: plan.compiled.matrix.shape[0]]
     cost = compiled.costs[0]
     rows, columns = _used(compiled, cost)
-    small = replace(
-        compiled,
-        matrix=sp.csr_array(compiled.matrix[rows][:, columns]),
-        row_lower=compiled.row_lower[rows],
-        row_upper=compiled.row_upper[rows],
-        column_lower=compiled.column_lower[columns],
-        column_upper=compiled.column_upper[columns],
-        integer=compiled.integer[columns],
-        costs=compiled.costs[:1, columns],
-        offsets=compiled.offsets[:1],
-        sense=compiled.sense[:1],
-        rows=tuple([compiled.rows[row] for row in rows.tolist()]),
-        columns=tuple([compiled.columns[column] for column in columns.tolist()]),
-    )
+    kept = compiled.only(rows).within(columns)
+    small = replace(kept, costs=kept.costs[:1], offsets=compiled.offsets[:1], sense=compiled.sense[:1])
+    hand_on(compiled, small, rows=rows, columns=columns)
     value = compiled.sense[0] * plan.stages[0].value - compiled.offsets[0]
     return _First(
         plan=plan,
@@ -147,8 +136,7 @@ def _first(plan: Plan) -> _First:
 def _used(compiled: Compiled, cost: Array) -> tuple[Positions, Positions]:
     """The rows and columns that the first objective and the rules need: definitions of later objectives go."""
     row_of, column_of = compiled.row_component, compiled.column_component
-    begin = np.append(True, row_of[1:] != row_of[:-1])[: len(row_of)]
-    parts = {name.removesuffix("_definition") for name in row_of[begin].tolist() if name.endswith("_definition")}
+    parts = {name.removesuffix("_definition") for name in components(row_of) if name.endswith("_definition")}
     gone_rows, gone_columns = np.zeros(len(row_of), dtype=bool), np.zeros(len(column_of), dtype=bool)
     for part in sorted(parts):
         columns, rows = column_of == part, row_of == f"{part}_definition"
@@ -191,7 +179,7 @@ def _pot(first: _First) -> Price:
     def more(step: float) -> Compiled:
         lower, upper = first.compiled.row_lower + step * rows, first.compiled.row_upper + step * rows
         most = first.compiled.column_upper + step * given
-        return replace(first.compiled, row_lower=lower, row_upper=upper, column_upper=most)
+        return hand_on(first.compiled, replace(first.compiled, row_lower=lower, row_upper=upper, column_upper=most))
 
     found = _solved(first, more, POT_STEP)
     said = f"£1m more in the pot{_every_year(first)} (targets and spend as they are)"
@@ -319,7 +307,8 @@ def _without(first: _First, rule: Rule) -> tuple[float | None, dict[str, Kept]]:
     """The gain from dropping a rule; 0 without solving where no row of it carries a price."""
     if not first.priced(rule):
         return 0.0, {}
-    rest = first.compiled.only(np.flatnonzero(first.compiled.row_component != rule.name))
+    others = np.flatnonzero(first.compiled.row_component != rule.name)
+    rest = hand_on(first.compiled, first.compiled.only(others), rows=others)
     try:
         point = first.solve(rest)
     except (Unbounded, Stopped):
@@ -350,7 +339,7 @@ def _with_rows(compiled: Compiled, rows: Positions, columns: Positions, part: Co
     lower[rows], upper[rows] = part.row_lower, part.row_upper
     matrix = sp.csr_array(sp.diags_array(keep) @ compiled.matrix + new)
     matrix.eliminate_zeros()
-    return replace(compiled, matrix=matrix, row_lower=lower, row_upper=upper)
+    return hand_on(compiled, replace(compiled, matrix=matrix, row_lower=lower, row_upper=upper))
 
 
 def _words(first: _First, change: str, gain: float) -> str:

@@ -18,6 +18,7 @@ import pandas as pd
 from allocopt.assurance import assurance
 from allocopt.attributes import attributes, groupings, places_table
 from allocopt.certificates import Kept, write_certificate, write_prices
+from allocopt.csv_text import csv_text
 from allocopt.effects import check_groupings, effects_tables, summary, tidy, warnings
 from allocopt.errors import Infeasible, InputFault, Problem
 from allocopt.folders import folder_name, hashes, whole_folder, write_json
@@ -297,7 +298,7 @@ def write_files(found: Run, folder: Path) -> None:
     write_json(folder / "run.json", found.record)
     (folder / "assurance.md").write_text(assurance(found.record), encoding="utf-8")
     for name, frame in found.tables.items():
-        frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.15g")
+        (folder / f"{name}.csv").write_text(csv_text(frame), encoding="utf-8", newline="\n")
     if isinstance(found.plan, Plan):
         write_certificate(folder / "certificate.npz", found.plan, found.kept)
         return

@@ -137,3 +137,8 @@ def test_verify_passes_a_run_and_finds_one_changed_pound(tmp_path: Path) -> None
     cells[place] = str(int(cells[place]) + 1)
     table.write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n", encoding="utf-8")
     assert json.loads(answer("verify", str(folder), "--json", status=1).stdout)["passed"] is False
+
+
+def test_a_process_of_one_verb_looks_for_garbage_seldom():
+    script = "import gc\nfrom allocopt import cli\ncli.app = lambda: print(gc.get_threshold()[0])\ncli.main()"
+    assert int(process("-c", script).stdout) > 100 * 700

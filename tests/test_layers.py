@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "allocopt"
 
 SHELVES = """
 allocopt
-errors modelling pathway
+errors modelling looping pathway csv_text
 units
 frozen figures
 settings.streams settings.stress settings.choice settings.sweep

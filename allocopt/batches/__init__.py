@@ -28,8 +28,9 @@ from allocopt.batches.pool import executors, hand_out
 from allocopt.batches.record import batch_record, kept, seal_of
 from allocopt.batches.reuse import Memory, tables_key
 from allocopt.batches.store import SEAL, Store, made_by, write_bytes
-from allocopt.batches.table import Asked, case_row, csv_text, parquet_data, results, whole_table
+from allocopt.batches.table import Asked, case_row, parquet_data, results, whole_table
 from allocopt.batches.work import ALL, TABLES, Task, failed, pack
+from allocopt.csv_text import csv_text
 from allocopt.errors import AllocoptError, Mark, Problem, ScenarioFault
 from allocopt.folders import folder_name, write_json
 from allocopt.record import canonical
@@ -216,7 +217,7 @@ def _finish(
     unique = list(dict.fromkeys(one.case for one in asked))
     store.close(unique)
     frame = results(asked, store, figures=figures)
-    write_bytes(store.folder / "results.csv", csv_text(frame))
+    write_bytes(store.folder / "results.csv", csv_text(frame).encode())
     write_bytes(store.folder / "results.parquet", parquet_data(frame))
     for name in (one for one in TABLES if one not in ("certificate", ALL)):
         if {name, ALL} & set(store.tables):

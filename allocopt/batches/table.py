@@ -116,12 +116,6 @@ def _in_figures(name: str, column: pd.Series) -> dict[str, pd.Series]:
     return {}
 
 
-def csv_text(frame: pd.DataFrame) -> bytes:
-    """The results as text."""
-    text: str = frame.to_csv(index=False, lineterminator="\n", float_format="%.15g")
-    return text.encode()
-
-
 def parquet_data(frame: pd.DataFrame) -> bytes:
     """The results with their types."""
     made = io.BytesIO()

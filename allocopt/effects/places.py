@@ -86,7 +86,7 @@ def _year_problems(year: str, part: pd.DataFrame, expected: pd.Index) -> list[Pr
         twice = part.index[part.index.duplicated()].unique()
         return [Problem(f"{year}: more than one row for {_some(twice)}", cure="give one row a place and year")]
     problems = []
-    odd = part.index.symmetric_difference(expected)
+    odd = _odd(part.index, expected)
     if len(odd):
         problems.append(
             Problem(f"{year}: not in every year: {_some(odd)}", cure="give every place a row in every year")
@@ -167,9 +167,14 @@ def check_groupings(group_by: Sequence[str], attributes: pd.DataFrame) -> None:
     _refuse(problems)
 
 
+def _odd(one: pd.Index, other: pd.Index) -> pd.Index:
+    """The codes that only one of two lists has."""
+    return one[:0] if one.equals(other) else one.symmetric_difference(other)
+
+
 def check_attributes(places: pd.Index, attributes: pd.DataFrame) -> None:
     """Attributes and allocations name the same places, each once, or `TableFault`."""
-    odd = places.symmetric_difference(attributes.index).union(attributes.index[attributes.index.duplicated()])
+    odd = _odd(places, attributes.index).union(attributes.index[attributes.index.duplicated()])
     if len(odd):
         cure = "give the attributes one row for each place of the allocations, and no other"
         _refuse([Problem(f"attributes and allocations do not name the same places: {_some(odd)}", cure=cure)])
@@ -198,7 +203,7 @@ def _grouping(name: str, base: pd.DataFrame, attributes: pd.DataFrame) -> Groupi
     if (labels == TOTAL).any():
         cure = "rename that group: 'total' is the last row of the table"
         _refuse([Problem(f"a group of '{name}' is called 'total'", key="report.group_by", cure=cure)])
-    return _ordered(name, labels, sorted(set(labels) - {NOT_KNOWN}), name)
+    return _ordered(name, labels, sorted(set(labels.unique()) - {NOT_KNOWN}), name)
 
 
 def _quantile(name: str, groups: pd.Series, words: str) -> Grouping:
@@ -207,5 +212,5 @@ def _quantile(name: str, groups: pd.Series, words: str) -> Grouping:
 
 
 def _ordered(name: str, labels: pd.Series, wanted: Sequence[str], words: str) -> Grouping:
-    there = set(labels)
+    there = set(labels.unique())
     return Grouping(name, labels, tuple(label for label in (*wanted, NOT_KNOWN) if label in there), words)

@@ -1,4 +1,4 @@
-"""A worksheet that takes its rows as whole columns: half a million cells in a third of a second.
+"""A worksheet that takes its rows as whole columns, half a million cells in a third of a second, and quicker packing.
 
 xlsxwriter holds an object for every cell and writes them one by one, which took as long as the rest of a national run.
 Here the rows of a table become text in one go, and stand where xlsxwriter would have written them; everything else of
@@ -10,12 +10,21 @@ the sheet stays its own. Imports nothing of the package.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from zipfile import ZipFile
 
+from xlsxwriter import workbook
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
+
+ENDLESS = frozenset({"NAN", "INF", "-INF"})
+
+
+LEVEL = 2
+"""Of packing: a quarter of the time of zlib's own level 6 for a fifth more bytes."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +57,14 @@ class BulkSheet(Worksheet):  # type: ignore[misc]
 
     def _said(self, column: Column) -> list[str]:
         """What each cell holds: a number, or the place of a text in the workbook's table of texts."""
-        index = self.str_table._get_shared_string_index
-        write = (lambda value: str(index(value))) if column.is_text else _number
-        return ["" if _none(one) else write(one) for one in column.values]
+        return self._texts(column.values) if column.is_text else _numbers(column.values)
+
+    def _texts(self, values: Sequence[Any]) -> list[str]:
+        table = self.str_table
+        known = {one: "" if _none(one) else str(table._get_shared_string_index(one)) for one in dict.fromkeys(values)}
+        said = [known[one] for one in values]
+        table.count += _filled(said) - _filled(list(known.values()))  # every use counts, not only the first
+        return said
 
     def _write_rows(self) -> None:
         """Called by xlsxwriter: the rows before the block, the block, the rows after it."""
@@ -67,16 +81,37 @@ class BulkSheet(Worksheet):  # type: ignore[misc]
 
     def _rows(self) -> list[str]:
         numbers = [str(row + 1) for row in range(self._first, self._end)]
-        cells = [self._cells(at, numbers, *one) for at, one in enumerate(self._block)]
-        return [f'<row r="{number}">{"".join(row)}</row>' for number, *row in zip(numbers, *cells, strict=True)]
+        cells = [self._cell(at, column) for at, (_, column) in enumerate(self._block)]
+        whole = f'<row r="%s">{"".join(cells)}</row>'
+        rows = zip(numbers, *(part for said, _ in self._block for part in (numbers, said)), strict=True)
+        return [_with_gaps(cells, row) if "" in row else whole % row for row in rows]
 
-    def _cells(self, at: int, numbers: Sequence[str], said: Sequence[str], column: Column) -> list[str]:
-        start = f'<c r="{xl_col_to_name(at)}'
+    def _cell(self, at: int, column: Column) -> str:
+        """A cell of this column, to be filled with the number of its row and with what it holds."""
         kind = ' t="s"' if column.is_text else ""
-        middle = f'" s="{column.look._get_xf_index()}"{kind}><v>'
-        return [
-            f"{start}{number}{middle}{one}</v></c>" if one else "" for number, one in zip(numbers, said, strict=True)
-        ]
+        return f'<c r="{xl_col_to_name(at)}%s" s="{column.look._get_xf_index()}"{kind}><v>%s</v></c>'
+
+
+def _with_gaps(cells: Sequence[str], row: Sequence[str]) -> str:
+    """A row without the cells that hold nothing."""
+    number, pairs = row[0], zip(row[1::2], row[2::2], strict=True)
+    filled = "".join([cell % pair if pair[1] else "" for cell, pair in zip(cells, pairs, strict=True)])
+    return f'<row r="{number}">{filled}</row>'
+
+
+def _filled(said: Sequence[str]) -> int:
+    return len(said) - said.count("")
+
+
+def _numbers(values: Sequence[Any]) -> list[str]:
+    """As xlsxwriter writes them: sixteen digits, and nothing for what is no number."""
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return list(map(str, values))
+    if kinds != {float}:
+        return ["" if _none(one) else _number(one) for one in values]
+    said = ("%.16G\n" * len(values) % tuple(values)).split("\n")[:-1]
+    return said if ENDLESS.isdisjoint(said) else ["" if one in ENDLESS else one for one in said]
 
 
 def _none(value: Any) -> bool:
@@ -86,3 +121,19 @@ def _none(value: Any) -> bool:
 def _number(value: float) -> str:
     """As xlsxwriter writes it: sixteen digits."""
     return str(value) if value.__class__ is int else f"{value:.16G}"
+
+
+class _Packed(ZipFile):
+    def writestr(self, zinfo_or_arcname: Any, data: Any, compress_type: Any = None, compresslevel: Any = None) -> None:
+        super().writestr(zinfo_or_arcname, data, compress_type, compresslevel or LEVEL)
+
+
+@contextmanager
+def packed_quickly() -> Iterator[None]:
+    """Workbooks that are closed within are packed at `LEVEL`, which xlsxwriter has no option for."""
+    its_own = workbook.ZipFile
+    workbook.ZipFile = _Packed
+    try:
+        yield
+    finally:
+        workbook.ZipFile = its_own

@@ -10,20 +10,17 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from allocopt import __version__
 from allocopt.report import account, need, pooling, treasury, who
-from allocopt.report.material import Material, material
+from allocopt.report.material import Material
 from allocopt.report.more import further_sections
 from allocopt.report.partners import partners_sections
 from allocopt.report.parts import Section
-
-if TYPE_CHECKING:
-    from allocopt.runs import Run
 
 
 def page(found: Material) -> str:
@@ -118,8 +115,3 @@ def embedded(data: Mapping[str, Any] | None) -> str:
     """JSON that may stand inside a script element: compact, in the order given, no `</` and no NaN."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=float)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def write_page(found: Run) -> str:
-    """The report of a run as HTML."""
-    return page(material(found.record, found.tables, found.folder))

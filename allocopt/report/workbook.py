@@ -11,21 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from allocopt.report.account import ATTRIBUTION, DEFINITIONS, assumptions
-from allocopt.report.bulk import BulkSheet, Column
+from allocopt.report.bulk import BulkSheet, Column, packed_quickly
 from allocopt.report.glossary import COLUMNS, SPENDING
 from allocopt.report.headline import headline_rows, objective_row, rule_row, status_words
-from allocopt.report.material import Material, command, material
+from allocopt.report.material import Material, command
 from allocopt.report.parts import empty, heading_of, kind_of
-
-if TYPE_CHECKING:
-    from allocopt.runs import Run
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 """The creation date of every workbook: a clock would change its bytes."""
@@ -53,17 +50,11 @@ class Sheet:
     total: bool
 
 
-def write_workbook(found: Run) -> bytes:
-    """The workbook of a run."""
-    return workbook(material(found.record, found.tables, found.folder))
-
-
 def workbook(found: Material) -> bytes:
     """The workbook of a run as bytes."""
     stream = BytesIO()
-    with xlsxwriter.Workbook(
-        stream, {"in_memory": True, "strings_to_numbers": False, "strings_to_formulas": False}
-    ) as book:
+    options = {"in_memory": True, "strings_to_numbers": False, "strings_to_formulas": False}
+    with packed_quickly(), xlsxwriter.Workbook(stream, options) as book:
         book.set_properties(
             {"title": str(found.record["name"]), "created": EPOCH, "comments": f"allocopt run {found.name}"}
         )
@@ -160,17 +151,17 @@ def _sheet(book: Any, looks: Looks, one: Sheet, *, mark: str) -> None:
 
 def _rows(page: Any, looks: Looks, one: Sheet, kinds: Sequence[str]) -> None:
     columns = [
-        Column(_shown(one.table.iloc[:, at].tolist(), kind), looks.kinds[kind], kind == "text")
-        for at, kind in enumerate(kinds)
+        Column(_shown(one.table.iloc[:, at], kind), looks.kinds[kind], kind == "text") for at, kind in enumerate(kinds)
     ]
     page.write_columns(2, columns)
 
 
-def _shown(values: list[Any], kind: str) -> list[Any]:
+def _shown(column: pd.Series, kind: str) -> list[Any]:
     """The values of a column as its cells take them; None for an empty cell."""
-    if kind == "text":
-        return [None if empty(value) else str(value) for value in values]
-    return values
+    values = column.tolist()
+    if kind != "text":
+        return values
+    return [value if value.__class__ is str else None if empty(value) else str(value) for value in values]
 
 
 def _total(page: Any, looks: Looks, one: Sheet, names: Sequence[str], kinds: Sequence[str]) -> None:
@@ -233,19 +224,19 @@ def _cover(book: Any, looks: Looks, found: Material, shown: Sequence[Sheet]) -> 
     for row, (what, value) in enumerate(lines, start=2):
         page.write_string(row, 0, what, looks.bold)
         page.write_string(row, 1, value, looks.wrap)
-    row = _agreement(page, looks, found, 3 + len(lines))
+    row = _agreement(page, looks, found, shown, 3 + len(lines))
     page.write_string(row + 1, 0, "sheets", looks.bold)
     for at, one in enumerate(shown, start=row + 2):
         page.write_url(at, 0, f"internal:'{one.name}'!A1", looks.link, one.name)
         page.write_string(at, 1, one.title, looks.wrap)
 
 
-def _agreement(page: Any, looks: Looks, found: Material, row: int) -> int:
+def _agreement(page: Any, looks: Looks, found: Material, shown: Sequence[Sheet], row: int) -> int:
     """The totals of the allocations sheet beside the run's own, with their difference as a formula."""
     if not found.allocates:
         return row
     page.write_string(row, 0, "totals of the sheet allocations, less the run's", looks.bold)
-    allocations = _without_places(found)
+    allocations = next(one.table for one in shown if one.name == "allocations")
     rows = 2 + len(allocations)
     for name, key in (
         ("allocation_gbp", "pot_gbp"),

@@ -13,9 +13,9 @@ from allocopt.errors import InputFault, Problem
 from allocopt.folders import seal_again
 from allocopt.problem import paused_collector
 from allocopt.report.material import material
-from allocopt.report.page import write_page
+from allocopt.report.page import page
 from allocopt.report.partners import picture
-from allocopt.report.workbook import write_workbook
+from allocopt.report.workbook import workbook
 from allocopt.runs import Run, read_run
 
 FILES = ("report.html", "report.xlsx")
@@ -31,11 +31,11 @@ def reports(found: Run, folder: Path) -> None:
     """
     if (folder / "run.json").is_file():
         found = replace(read_run(folder), folder=found.folder)
+    shown = material(found.record, found.tables, found.folder)
     with paused_collector():
-        (folder / "report.html").write_text(write_page(found), encoding="utf-8")
-        (folder / "report.xlsx").write_bytes(write_workbook(found))
+        (folder / "report.html").write_text(page(shown), encoding="utf-8")
+        (folder / "report.xlsx").write_bytes(workbook(shown))
         if "plans" in found.tables:
-            shown = material(found.record, found.tables, found.folder)
             (folder / PICTURE).write_text(picture(shown) + "\n", encoding="utf-8")
 
 

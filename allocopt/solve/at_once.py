@@ -179,7 +179,7 @@ class _Whole:
         """All rows: a rule's own, then those of the definitions that it brought, each component sorted by key."""
         met = dict[str, None]()
         for name, answer in self.answers:
-            met |= dict.fromkeys([name, *dict.fromkeys(component for component, _ in answer.rows.names)])
+            met |= dict.fromkeys([name, *dict.fromkeys([component for component, _ in answer.rows.names])])
         rank = {component: number for number, component in enumerate(met)}
         block = _joined([answer.rows for _, answer in self.answers])
         order = _sorted(block.names, rank)
@@ -200,12 +200,13 @@ class _Whole:
     def _column_order(self, costs: Sequence[Lin], rows: Block) -> Ints:
         """The columns by component as objectives and then rows meet it, and by key."""
         names = tuple(self.columns)
-        component = np.unique(np.array([name for name, _ in names]), return_inverse=True)[1]
+        known = {name: number for number, name in enumerate(dict.fromkeys([name for name, _ in names]))}
+        component = np.array([known[name] for name, _ in names], dtype=np.int64)
         read = np.concatenate([*(np.array(cost.columns[: cost.size], dtype=np.int64) for cost in costs), rows.columns])
         kinds, first = np.unique(component[read], return_index=True)
-        label = {int(component[column]): names[column][0] for column in range(len(names))}
+        label = list(known)
         rank = {label[int(kinds[at])]: number for number, at in enumerate(np.argsort(first).tolist())}
-        return _sorted(names, rank | {name: len(rank) for name in label.values() if name not in rank})
+        return _sorted(names, rank | {name: len(rank) for name in label if name not in rank})
 
     def _bounds(self, order: Ints) -> tuple[Array, Array]:
         """Bounds of every column in this order: 0 to the year's pot for allocations, else what a part brought."""
@@ -220,8 +221,10 @@ class _Whole:
 
 def _sorted(names: Sequence[Name], rank: Mapping[str, int]) -> Ints:
     """The positions of names by the rank of their component and by their key."""
-    keys = [(rank[component], key) for component, key in names]
-    return np.array(sorted(range(len(names)), key=keys.__getitem__), dtype=np.int64)
+    at = {key: number for number, key in enumerate(sorted({key for _, key in names}))}
+    keys = np.array([at[key] for _, key in names], dtype=np.int64)
+    ranks = np.array([rank[component] for component, _ in names], dtype=np.int64)
+    return np.lexsort((keys, ranks)).astype(np.int64)
 
 
 def _joined(blocks: Sequence[Block]) -> Block:

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
-from scipy.sparse import csgraph
 
 from allocopt.problem import Array
 from allocopt.solve.compiled import Compiled
@@ -202,13 +200,9 @@ class _Reader:
         """For each row the entry of its measuring variable, or -1: a column that no other row here has."""
         columns = self.all.matrix.shape[1]
         alone = np.bincount(self.c, minlength=columns) == 1
-        uses = np.diff(self.all.matrix.tocsc().indptr)
+        uses = np.bincount(self.all.matrix.indices, minlength=columns)
         fit = np.flatnonzero(alone[self.c] & (self.width[self.r] >= 2))
-        order = fit[np.lexsort((-self.c[fit], uses[self.c[fit]], self.r[fit]))]
-        found = np.full(len(self.rows), -1)
-        first = np.append(True, np.diff(self.r[order]) > 0)[: len(order)]
-        found[self.r[order[first]]] = order[first]
-        return found
+        return _first_least(self.r[fit], uses[self.c[fit]] * columns - self.c[fit], fit, len(self.rows))
 
     def _chain_order(self) -> tuple[Ints, Ints, Ints]:
         """Node number of every column (-1: a measuring variable), column of every node, first node of every chain."""
@@ -221,13 +215,10 @@ class _Reader:
         edges = np.stack([pair // columns, pair % columns], axis=1)
         neighbours = _neighbours(edges, columns)
         nodes = np.flatnonzero(is_node)
-        graph = sp.coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(columns, columns))
-        label = csgraph.connected_components(graph, directed=False)[1][nodes]
-        ends = (neighbours[nodes] >= 0).sum(axis=1) <= 1
-        kinds, first = np.unique(label[ends], return_index=True)
-        _demand(len(kinds) == len(np.unique(label)))
-        start = np.sort(nodes[ends][first])
-        return _walk(start, neighbours, columns)
+        ends = nodes[(neighbours[nodes] >= 0).sum(axis=1) <= 1]
+        node, column, first = _walk(ends, neighbours)
+        _demand(len(column) == len(nodes))  # amounts in a ring have no end to walk from
+        return node, column, first
 
     def _entries(self, number: int) -> Ints:
         """Rows with this many amounts: (rows, number) positions of their entries, the measuring one left out."""
@@ -332,8 +323,7 @@ class _Reader:
     def _tightest(self, parts: list[Any], *, largest: bool) -> Limits:
         node, value, row = (np.concatenate([part[k] for part in parts]) for k in range(3))
         coefficient = np.concatenate([np.broadcast_to(part[3], part[0].shape) for part in parts])
-        order = np.lexsort((np.arange(len(node)), -value if largest else value, node))
-        at = order[np.searchsorted(node[order], np.arange(len(self.column)))]
+        at = _first_least(node, -value if largest else value, np.arange(len(node)), len(self.column))
         return Limits(np.clip(value[at], -FREE, FREE), row[at], coefficient[at])
 
     def _ratios(self, pairs: Ints) -> tuple[Limits, Limits]:
@@ -359,6 +349,16 @@ def _demand(shape: bool) -> None:  # noqa: FBT001 - reads as the sentence that i
         raise _OtherShape
 
 
+def _first_least(group: Ints, value: Ints | Array, name: Ints, groups: int) -> Ints:
+    """Of every group (groups,) the name of its least value, the first of several; -1 where a group has none."""
+    least = np.full(groups, np.inf)
+    np.minimum.at(least, group, value)
+    hit = np.flatnonzero(value == least[group])[::-1]
+    found = np.full(groups, -1)
+    found[group[hit]] = name[hit]
+    return found
+
+
 def _neighbours(edges: Ints, columns: int) -> Ints:
     """(columns, 2) the columns that each is tied to, -1 for none; no column may have more than two."""
     ends = np.concatenate([edges, edges[:, ::-1]])
@@ -371,9 +371,9 @@ def _neighbours(edges: Ints, columns: int) -> Ints:
     return found
 
 
-def _walk(start: Ints, neighbours: Ints, columns: int) -> tuple[Ints, Ints, Ints]:
-    """All chains at once, a step at a time, from their starts."""
-    here, before = start.copy(), np.full(len(start), -1)
+def _walk(ends: Ints, neighbours: Ints) -> tuple[Ints, Ints, Ints]:
+    """All chains at once, a step at a time, from their ends; of the two ends of one, the lower column is its start."""
+    here, before = ends.copy(), np.full(len(ends), -1)
     visited = [here.copy()]
     while (here >= 0).any():
         two = neighbours[np.maximum(here, 0)]
@@ -382,7 +382,15 @@ def _walk(start: Ints, neighbours: Ints, columns: int) -> tuple[Ints, Ints, Ints
         before, here = here, ahead
         visited.append(here.copy())
     table = np.stack(visited, axis=1)
+    table = table[ends <= _last(table)]
     column = table[table >= 0]
-    node = np.full(columns, -1)
+    node = np.full(len(neighbours), -1)
     node[column] = np.arange(len(column))
     return node, column, np.concatenate([[0], np.cumsum((table >= 0).sum(axis=1))])
+
+
+def _last(table: Ints) -> Ints:
+    """The last column of every walk."""
+    length = (table >= 0).sum(axis=1)
+    found: Ints = table[np.arange(len(table)), length - 1]
+    return found

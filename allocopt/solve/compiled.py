@@ -24,6 +24,8 @@ from allocopt.solve.linear import Reader
 SMALLEST, LARGEST = 1e-7, 1e7
 
 Key = tuple[str, ...]
+Chosen = npt.NDArray[np.intp] | slice
+EVERY = slice(None)
 
 
 class HasModel(Protocol):
@@ -62,6 +64,11 @@ class Compiled:
         return [written(*row) for row in self.rows]
 
     @cached_property
+    def row_labels(self) -> npt.NDArray[np.bytes_]:
+        """The names of the rows as a certificate keeps them, (m,)."""
+        return np.array([written(*row).encode() for row in self.rows], dtype=np.bytes_)
+
+    @cached_property
     def row_component(self) -> npt.NDArray[np.str_]:
         """The component of each row, (m,)."""
         return np.array([component for component, _ in self.rows])
@@ -85,6 +92,18 @@ class Compiled:
             rows=tuple([self.rows[row] for row in rows.tolist()]),
         )
 
+    def within(self, columns: npt.NDArray[np.intp]) -> Compiled:
+        """The same programme with these columns alone."""
+        return replace(
+            self,
+            matrix=sp.csr_array(self.matrix[:, columns]),
+            column_lower=self.column_lower[columns],
+            column_upper=self.column_upper[columns],
+            integer=self.integer[columns],
+            costs=self.costs[:, columns],
+            columns=tuple([self.columns[column] for column in columns.tolist()]),
+        )
+
     def with_row(self, name: str, coefficients: Array, *, lower: float, upper: float) -> Compiled:
         """The same programme with one more row, such as the cap that a finished stage leaves to the next."""
         row = sp.csr_array(coefficients[None, :])
@@ -95,6 +114,20 @@ class Compiled:
             row_upper=np.append(self.row_upper, upper),
             rows=(*self.rows, (name, ())),
         )
+
+
+def components(component: npt.NDArray[np.str_]) -> list[str]:
+    """The components of rows or columns, each once, in the order in which they are met."""
+    begins = np.append(True, component[1:] != component[:-1])[: len(component)]
+    return list(dict.fromkeys(component[begins].tolist()))
+
+
+def hand_on(base: Compiled, made: Compiled, *, rows: Chosen = EVERY, columns: Chosen = EVERY) -> Compiled:
+    """`made`, a programme of these rows and columns of `base`, with what follows from their names alone."""
+    made.__dict__["row_labels"] = base.row_labels[rows]
+    made.__dict__["row_component"] = base.row_component[rows]
+    made.__dict__["column_component"] = base.column_component[columns]
+    return made
 
 
 def written(component: str, key: Key) -> str:

@@ -9,7 +9,7 @@ Node i of a chain holds one amount x_i. From the last node backwards
 V is kept as breakpoints and slopes. As x grows, the best y stays on a line y = g x or rests at a breakpoint of V: W has
 V's segments stretched line by line, with a flat piece between two lines. Lines come by falling ratio, kinks rising.
 Arrays are handed on one by one: numba counts references at every access to a tuple's (measured: three times slower).
-Imports `blocks` for its types.
+Imports `looping`, and `blocks` for its types.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from allocopt.looping import njit
 from allocopt.problem import Array
 from allocopt.solve.blocks import FREE, Flags, Ints
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from allocopt.problem import Array
-from allocopt.solve.compiled import Compiled
+from allocopt.solve.compiled import Compiled, components
 
 DEFINITION = "_definition"
 
@@ -21,8 +21,8 @@ def least_parts(compiled: Compiled, values: Array) -> Array:
     Parts that are defined by other parts follow them. A column that some other row wants large stays as it is.
     """
     settled = values.copy()
-    rows = set(compiled.row_component.tolist())
-    parts = [part for part in dict.fromkeys(compiled.column_component.tolist()) if f"{part}{DEFINITION}" in rows]
+    rows = set(components(compiled.row_component))
+    parts = [part for part in components(compiled.column_component) if f"{part}{DEFINITION}" in rows]
     for part in parts * min(2, len(parts)):
         _bring_down(compiled, part, settled)
     return settled

@@ -114,8 +114,8 @@ class Method:
         if not self._proven(current, cost, found):  # amounts that stand within a hair of several kinks at once
             prices = audit(current, blocks, cost, found.prices, time_limit=time_limit)
             found = replace(found, prices=prices, method=f"{found.method}, prices of places by highs")
-        if not self._proven(current, cost, found):
-            return None
+            if not self._proven(current, cost, found):
+                return None
         self._answers = found.answers
         return found
 

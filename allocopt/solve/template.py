@@ -28,7 +28,7 @@ from allocopt.problem import (
 )
 from allocopt.settings import ObjectiveSetting, RuleSetting, Scenario
 from allocopt.solve.asked import Answer, Asker, Figures, Ints, Name, NotAlike, ask, same_figure
-from allocopt.solve.compiled import Compiled, compile_problem, guard_scaling
+from allocopt.solve.compiled import Compiled, compile_problem, guard_scaling, hand_on
 from allocopt.solve.together import REFUSED, Names, Together
 
 REMEMBERED = 4
@@ -117,7 +117,7 @@ class Template:
             costs=costs,
             offsets=offsets,
         )
-        _hand_on(base, made)
+        hand_on(base, made)
         guard_scaling(made)
         return made
 
@@ -272,12 +272,6 @@ def _same_shape(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
         and np.array_equal(one[2], other[2])
         and (one[3] is other[3] or one[3] == other[3])
     )
-
-
-def _hand_on(base: Compiled, made: Compiled) -> None:
-    """What follows from the names alone is worked out once."""
-    for name in ("row_names", "row_component", "column_component"):
-        made.__dict__[name] = getattr(base, name)
 
 
 def make_template(

@@ -176,13 +176,16 @@ class Names:
 
     places: tuple[str, ...]
     column_at: Mapping[Name, int]
+    _keys: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     _names: dict[tuple[str, str], tuple[Name, ...]] = field(default_factory=dict)
     _columns: dict[tuple[str, str], Ints] = field(default_factory=dict)
 
     def of(self, name: str, year: str) -> tuple[Name, ...]:
         """(name, (place, year)) of each place."""
         if (name, year) not in self._names:
-            self._names[name, year] = tuple((name, (p, year)) for p in self.places)
+            if year not in self._keys:
+                self._keys[year] = [(p, year) for p in self.places]
+            self._names[name, year] = tuple([(name, key) for key in self._keys[year]])
         return self._names[name, year]
 
     def columns(self, name: str, year: str) -> Ints:
@@ -283,7 +286,7 @@ class Together:
 
     def _bounds_of(self) -> Bounds:
         alone = len(self._bounds) == 1
-        names = self._bounds[0][0] if alone else tuple(name for group, _ in self._bounds for name in group)
+        names = self._bounds[0][0] if alone else tuple([name for group, _ in self._bounds for name in group])
         upper = [np.broadcast_to(most, len(group)) for group, most in self._bounds]
         return Bounds(names, np.zeros(len(names)), np.concatenate([np.zeros(0), *upper]))
 
@@ -295,7 +298,7 @@ def _block(rows: Sequence[tuple[tuple[Name, ...], Rows | Row]], places: int) -> 
     if len(parts) == 1:
         return parts[0]
     return Block(
-        tuple(name for part in parts for name in part.names),
+        tuple([name for part in parts for name in part.names]),
         np.concatenate([np.zeros(0, dtype=np.int64), *(part.columns for part in parts)]),
         np.concatenate([np.zeros(0), *(part.coefs for part in parts)]),
         np.concatenate([np.zeros(0, dtype=np.int64), *(part.sizes for part in parts)]),

@@ -9,7 +9,7 @@ import pyomo.environ as pyo
 import pytest
 
 from allocopt.errors import InputFault
-from allocopt.solve.compiled import compile_problem, written
+from allocopt.solve.compiled import compile_problem, components, hand_on, written
 
 
 def small():
@@ -83,3 +83,29 @@ def test_a_coefficient_that_the_solver_would_lose_is_refused_by_the_rule_s_name(
         f"rule odd has coefficients outside 1e-07 to 1e+07 (from {least:g} to {most:g}): "
         "the solver would round them away. Check the units of the columns it reads."
     )
+
+
+def test_what_follows_from_names_is_handed_on_to_a_part_as_the_part_would_work_it_out():
+    whole = compiled(small())
+    rows, columns = np.array([0, 2, 3]), np.array([1])
+    part, fresh = (whole.only(rows).within(columns) for _ in range(2))
+    assert hand_on(whole, part, rows=rows, columns=columns) is part
+    for name in ("row_labels", "row_component", "column_component"):
+        assert name in part.__dict__
+        assert name not in fresh.__dict__
+        assert getattr(part, name).tolist() == getattr(fresh, name).tolist()
+    assert [label.decode() for label in part.row_labels.tolist()] == part.row_names
+
+
+def test_a_part_holds_its_own_columns_alone():
+    whole = compiled(small())
+    part = whole.within(np.array([1]))
+    assert part.columns == whole.columns[1:]
+    assert part.matrix.toarray().tolist() == whole.matrix.toarray()[:, 1:].tolist()
+    assert (part.column_lower.tolist(), part.column_upper.tolist()) == ([-np.inf], [np.inf])
+    assert part.costs.tolist() == whole.costs[:, 1:].tolist()
+
+
+@pytest.mark.parametrize("names", [[], ["b"], ["b", "b", "a", "c", "c", "b", "a"]])
+def test_components_are_told_once_each_in_the_order_in_which_they_are_met(names):
+    assert components(np.array(names, dtype=str)) == list(dict.fromkeys(names))
