@@ -10,7 +10,7 @@ from grouping_cases import checked, task
 from test_grouping_search import town
 
 from allocopt.check.grouping import broken_rules
-from allocopt.grouping import lift, solution
+from allocopt.grouping import lift, pockets, solution
 from allocopt.grouping.anneal import Aim, anneal, bits_of, land_of
 from allocopt.grouping.bounds import reach_bound
 from allocopt.grouping.crew import Crew
@@ -18,6 +18,7 @@ from allocopt.grouping.exempt import unreachable
 from allocopt.grouping.instance import possible_pairs
 from allocopt.grouping.national import legal_pairs
 from allocopt.grouping.neighbours import delaunay_graph, in_one_piece
+from allocopt.grouping.pockets import cut_prices
 from allocopt.grouping.regions import Rounds, improve
 from allocopt.grouping.search import Search
 from allocopt.grouping.travel import travel_bound
@@ -38,39 +39,72 @@ def sparse_town(seed: int):
 
 def searching(instance, seed: int = 1) -> Search:
     pairs = legal_pairs(instance, possible_pairs(instance))
-    return Search(instance, pairs, reach_bound(instance, pairs), seed)
+    return Search(instance, pairs, *given_of(instance, pairs), seed)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_lifted_bound_lies_between_bound_b_and_the_exact_optimum(seed, monkeypatch):
+def given_of(instance, pairs) -> tuple[float, np.ndarray]:
+    given = cut_prices(instance, reach_bound(instance, pairs))
+    return given.value, given.price
+
+
+def bounds_over(search: Search, hub) -> tuple[float, pockets.Priced, float]:
+    """Bound B, the prices of bound P, and bound L over them."""
+    cut = reach_bound(search.instance, search.pairs)
+    given = pockets.pocket_bound("consortia", search.instance, search.pairs, cut, Crew(1))
+    effort = Effort(gap_absolute=1e-6, nodes=5_000)
+    found = lift.lifted_bound("consortia", search.instance, search.pairs, given, hub, effort=effort, crew=Crew(1))
+    return cut.value, given, given.value if found is None else found.value
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bounds_b_p_and_l_rise_and_do_not_pass_the_exact_optimum(seed, monkeypatch):
     monkeypatch.setattr(lift, "WORTH", 1e-6)
     instance, _ = sparse_town(seed)
     assert not unreachable(instance)
     exact = solution.solve_grouping(task(instance, ["gross_deficit"], solver=EXACTLY, exempt="least"))
     if exact.exemptions:
         pytest.skip("this draw needs an exemption")
-    search = searching(instance)
-    effort = Effort(gap_absolute=1e-6, nodes=5_000)
-
-    found = lift.lifted_bound("consortia", instance, search.pairs, search.bound, exact.hub, effort=effort, crew=Crew(1))
-    if found is None:
-        assert search.bound.value <= exact.stages[0].value + 1e-6
-    else:
-        assert search.bound.value < found.value <= exact.stages[0].value + 1e-6
+    cut, given, lifted = bounds_over(searching(instance), exact.hub)
+    best = exact.stages[0].value
+    assert cut <= given.value + 1e-6
+    assert given.value <= lifted + 1e-6
+    assert lifted <= best + 1e-6
 
 
-def test_some_lifted_bound_is_above_bound_b(monkeypatch):
+def test_the_bounds_are_above_bound_b_where_people_are_few(monkeypatch):
     monkeypatch.setattr(lift, "WORTH", 1e-6)
     gains = []
-    for seed in range(4):
-        instance, _ = sparse_town(seed)
-        search = searching(instance)
+    for seed in range(6):
+        search = searching(sparse_town(seed)[0])
+        cut, given, lifted = bounds_over(search, search.settle(search.start()))
+        gains.append((given.value - cut, lifted - given.value))
+    assert max(gain for gain, _ in gains) > 0.01
+    assert max(gain for _, gain in gains) > 0.01
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_prices_of_places_leave_no_legal_consortium_less_than_nothing(seed):
+    """No consortium of people enough in any plan that is come by falls shorter than is said; what the prices prove by
+    weak duality is what they add up to."""
+    search = searching(sparse_town(seed)[0])
+    given = bounds_over(search, search.settle(search.start()))[1]
+    if given.bound:
+        assert given.value == pytest.approx(given.bound.value, abs=1e-9)
+    for _ in range(30):
         hub = search.settle(search.start())
-        found = lift.lifted_bound(
-            "consortia", instance, search.pairs, search.bound, hub, effort=Effort(nodes=5_000), crew=Crew(1)
-        )
-        gains.append(0.0 if found is None else found.value - search.bound.value)
-    assert max(gains) > 0.01
+        people = np.bincount(hub, weights=search.instance.population, minlength=len(hub))
+        legal = np.unique(hub)[people[np.unique(hub)] >= 40_000]
+        net = np.bincount(hub, weights=search.instance.over, minlength=len(hub))
+        share = np.maximum(0.0, net) - np.bincount(hub, weights=given.price, minlength=len(hub))
+        assert (share + given.short)[legal].min(initial=0.0) >= -1e-6
+
+
+def test_a_pocket_that_is_too_large_is_not_looked_at_and_said(monkeypatch):
+    monkeypatch.setattr(pockets, "MOST_PAIRS", 0)
+    search = searching(sparse_town(0)[0])
+    cut, given, _ = bounds_over(search, search.settle(search.start()))
+    assert given.bound is None
+    assert given.value == pytest.approx(cut)
 
 
 def rounds_of(search: Search, workers: int = 1, graph=None) -> Rounds:
@@ -94,7 +128,7 @@ def test_annealed_regions_never_make_a_plan_worse_and_keep_it_in_one_piece():
     instance = replace(instance, settings={**instance.settings, "contiguity": {"graph": "delaunay"}})
     graph = delaunay_graph(instance)
     pairs = legal_pairs(instance, possible_pairs(instance))
-    search = Search(instance, pairs, reach_bound(instance, pairs), 1, graph=graph)
+    search = Search(instance, pairs, *given_of(instance, pairs), 1, graph=graph)
     hub = search.settle(search.start())
     rounds, better = rounds_of(search, graph=graph), hub
     for _ in range(3):

@@ -66,7 +66,8 @@ grouping.exact grouping.exempt grouping.relaxed grouping.joint
 grouping.jointly grouping.alternatives
 grouping.moves grouping.crew
 grouping.anneal grouping.travel
-grouping.regions grouping.lift grouping.hubs
+grouping.pockets grouping.hubs
+grouping.regions grouping.lift
 grouping.search
 grouping.national
 grouping.solution

@@ -1,31 +1,24 @@
-"""Bound B lifted where it is known to be weak: exact programmes over parts of the map, all else at the cut's prices.
+"""Bounds B and P lifted where they are known to be weak: exact programmes over parts of the map, all else at prices.
 
-With v_p the overspend of the places on the side of the minimum cut (nothing elsewhere), every consortium of a legal
-plan has max(0, D_c) - v(c) >= 0, and bound B plus these terms is the plan's gross deficit. For a set of hubs H the
-programme
-
-    minimise    sum over hubs h in H of max(0, D_h) - v(members of h)
-    subject to  every rule, where a place all of whose possible hubs are in H is placed and any other may be left out
-
-bounds the terms of the consortia with hubs in H from below. Gains of sets that share no hub add up. Each optimum is the
-branch and bound's own: the bound is marked so, and B stands beside it. Imports `programme`, `instance`, `bounds`,
-`crew` and `solve`.
+The prices of places are those of `pockets`, or of bound B's minimum cut: with them every consortium of a legal plan has
+max(0, D_c) - price(c) >= 0 (or falls short by what the bound has counted), and the bound plus these terms is the plan's
+gross deficit. A pocket's programme over a set of hubs bounds the terms of their consortia from below, and gains of sets
+that share no hub add up. Each
+optimum is the branch and bound's own: the bound is marked so, and B and P stand beside it. Imports `pockets`,
+`instance`, `bounds`, `crew` and `solve`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
-from allocopt.grouping.programme import Part, build_part
-from allocopt.model import load_model
-from allocopt.solve.compiled import Compiled, compile_problem
+from allocopt.grouping.pockets import Pocket, Priced, pocket_programme, wholly_inside
 from allocopt.solve.integer import Effort, minimise_whole
 
 WORTH = 0.05
@@ -36,56 +29,46 @@ PAIRS = 8_000
 
 @dataclass(frozen=True)
 class LiftJob:
-    """One set of hubs for one process: the places that must be placed, those that may, their pairs and prices."""
+    """One pocket for one process, what the terms of its hubs may fall short by, and how far it is solved."""
 
-    model: str
-    instance: Instance
-    must: Ints
-    pairs: Pairs
-    price: Array
+    pocket: Pocket
+    short: float
     effort: Effort
-
-    @property
-    def hubs(self) -> Ints:
-        """The hubs of the set."""
-        return np.unique(self.pairs.hub)
 
 
 def lifted_bound(
-    model: str, instance: Instance, pairs: Pairs, bound: Bound, hub: Ints, *, effort: Effort, crew: Crew
+    model: str, instance: Instance, pairs: Pairs, given: Priced, hub: Ints, *, effort: Effort, crew: Crew
 ) -> Bound | None:
     """Bound L, or None where nothing was gained. `hub` is a plan (n,): its gap says where to look."""
-    if bound.side is None:
-        return None
-    price = np.where(bound.side, instance.over, 0.0)
-    jobs = _jobs(model, instance, pairs, price, hub, effort)
+    sets = _sets(model, instance, pairs, given.price, hub)
+    jobs = [LiftJob(pocket, float(given.short[pocket.hubs].sum()), effort) for pocket in sets]
     gains = [gain for gain in crew.do(gain_of, jobs) if gain > 1e-6]
     if not gains:
         return None
     words = (
-        f"bound B and £{sum(gains):,.3f}m more, by integer programmes over {len(gains)} parts of the map that share "
-        "no hub, everything outside them at the prices of B's minimum cut"
+        f"bound {'P' if given.bound else 'B'} and £{sum(gains):,.3f}m more, by integer programmes over {len(gains)} "
+        "parts of the map that share no hub, everything outside them at the prices of that bound"
     )
-    return Bound("L", bound.value + sum(gains), words)
+    return Bound("L", given.value + sum(gains), words)
 
 
-def _jobs(model: str, instance: Instance, pairs: Pairs, price: Array, hub: Ints, effort: Effort) -> list[LiftJob]:
+def _sets(model: str, instance: Instance, pairs: Pairs, price: Array, hub: Ints) -> list[Pocket]:
     """Sets of hubs around the consortia that hold the gap, largest share first, none with a hub of another."""
     n = len(instance)
     share = np.maximum(0.0, np.bincount(hub, weights=instance.over, minlength=n))
     share -= np.bincount(hub, weights=price, minlength=n)
-    free, jobs = np.ones(n, dtype=bool), list[LiftJob]()
+    free, found = np.ones(n, dtype=bool), list[Pocket]()
     for middle in np.argsort(-share, kind="stable").tolist():
         if share[middle] < WORTH:
             break
         near = _around(instance, pairs, hub, middle, free)
         if near is None:
             continue
-        must = _wholly_inside(n, pairs, near)
+        must = wholly_inside(n, pairs, near)
         if len(must):
             free[near.hub] = False
-            jobs.append(LiftJob(model, instance, must, near, price, effort))
-    return jobs
+            found.append(Pocket(model, instance, must, near, price))
+    return found
 
 
 def _around(instance: Instance, pairs: Pairs, hub: Ints, middle: int, free: Flags) -> Pairs | None:
@@ -116,45 +99,10 @@ def _choices(pairs: Pairs, hub: Ints, consortia: Ints, free: Flags) -> Ints:
     return np.bincount(pairs.hub[choice], minlength=len(hub))
 
 
-def _wholly_inside(n: int, pairs: Pairs, near: Pairs) -> Ints:
-    """Places all of whose possible hubs are in the set."""
-    all_of, here = np.bincount(pairs.place, minlength=n), np.bincount(near.place, minlength=n)
-    return np.flatnonzero((here > 0) & (here == all_of))
-
-
 def gain_of(job: LiftJob) -> float:
     """What the programme over one set of hubs adds to the bound, GBP m; 0 where the solver proved nothing."""
-    model = load_model(job.model)
-    part = Part(np.unique(job.pairs.place), job.pairs)
     try:
-        compiled = compile_problem(build_part(model, job.instance, part, [model.objective("gross_deficit")]))
-        programme, cost = _priced(job, compiled)
-        return max(0.0, minimise_whole(programme, cost, effort=job.effort).bound)
+        programme, cost = pocket_programme(job.pocket)
+        return max(0.0, minimise_whole(programme, cost, effort=job.effort).bound + job.short)
     except (Infeasible, Stopped):
         return 0.0
-
-
-def _priced(job: LiftJob, compiled: Compiled) -> tuple[Compiled, Array]:
-    """The programme in which places that have other hubs may be left out, and be placed in part."""
-    instance = job.instance
-    must = {instance.places[p] for p in job.must.tolist()}
-    cost, integer = compiled.costs[0].copy(), compiled.integer.copy()
-    for at in compiled.columns_of("member").tolist():
-        p, h = compiled.columns[at][1]
-        cost[at] -= job.price[instance.index[p]]
-        integer[at] = p in must or p == h
-    rows = [
-        number
-        for number, (component, key) in enumerate(compiled.rows)
-        if component == "duty_to_admit" and key[0] not in must
-    ]
-    out = sp.csr_array((np.ones(len(rows)), (rows, range(len(rows)))), shape=(compiled.matrix.shape[0], len(rows)))
-    programme = replace(
-        compiled,
-        matrix=sp.hstack([compiled.matrix, out], format="csr"),
-        column_lower=np.append(compiled.column_lower, np.zeros(len(rows))),
-        column_upper=np.append(compiled.column_upper, np.ones(len(rows))),
-        integer=np.append(integer, np.zeros(len(rows), dtype=bool)),
-        columns=(*compiled.columns, *(("left_out", compiled.rows[row][1]) for row in rows)),
-    )
-    return programme, np.append(cost, np.zeros(len(rows)))

@@ -3,7 +3,7 @@
 The search is bounded by steps that follow from the time limit the scenario states, so that the same scenario gives the
 same plan; the clock only ends it early on a slow machine, and then a note says so. Chains of annealing and regions
 are done side by side, and the plan does not depend on the number of processes. Imports `search`, `regions`, `lift`,
-`crew`, `exempt`, `bounds`, `travel`, `instance` and `neighbours`.
+`pockets`, `crew`, `exempt`, `bounds`, `travel`, `instance` and `neighbours`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from allocopt.grouping.hubs import Mix, Opening, unsplit
 from allocopt.grouping.instance import Instance, Ints, Pairs, possible_pairs
 from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.neighbours import Graph
+from allocopt.grouping.pockets import Priced, cut_prices, pocket_bound
 from allocopt.grouping.regions import EFFORT, ROUND, Rounds, annealed, improve
 from allocopt.grouping.search import PEOPLE, Search
 from allocopt.grouping.travel import travel_bound
@@ -101,23 +102,28 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
     wanted.tell("bounds")
     area = area_bound(instance)
     bounds = (*((area,) if area else ()), reach_bound(instance, pairs))
-    best = max(bounds, key=lambda one: one.value)
-    search = Search(
-        instance,
-        pairs,
-        next(one for one in bounds if one.side is not None),
-        wanted.seed,
-        graph=graph,
-        frozen=instance.waived("reach") & instance.declared & ~instance.may_hub,
-        target=best.value / (1 - min(0.999, wanted.gap)) if wanted.gap < 1 else 0.0,
-        out_of_time=wanted.out_of_time,
-    )
     with Crew(wanted.workers) as crew:
+        priced = _priced(model, instance, pairs, bounds, crew)
+        best = max(*(one.value for one in bounds), priced.value)
+        search = Search(
+            instance,
+            pairs,
+            best,
+            priced.price,
+            wanted.seed,
+            graph=graph,
+            frozen=instance.waived("reach") & instance.declared & ~instance.may_hub,
+            target=best / (1 - min(0.999, wanted.gap)) if wanted.gap < 1 else 0.0,
+            out_of_time=wanted.out_of_time,
+        )
         hub, notes = _searched(model, search, wanted, given, crew)
         deficit = search.deficit(hub)
         cap = wanted.slack(deficit)
         instance, more = _legal(search, instance, hub)
-        bounds = _lifted(model, instance, pairs, bounds, hub, wanted, crew)
+        if more:
+            priced = _priced(model, instance, pairs, bounds, crew)
+        bounds = (*bounds, *([priced.bound] if priced.bound else []))
+        bounds = _lifted(model, instance, pairs, bounds, priced, hub, wanted, crew)
     least = 0.0
     if wanted.travel:
         wanted.tell("travel")
@@ -127,16 +133,34 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
     return Found(instance, hub, bounds, (*exemptions, *more), deficit, cap, least, (*notes, *_unproven(more)))
 
 
+def _priced(model: Model, instance: Instance, pairs: Pairs, bounds: tuple[Bound, ...], crew: Crew) -> Priced:
+    """The best prices of places that are proved: those of bound P where hubs are free, else of B's minimum cut."""
+    cut = next(one for one in bounds if one.side is not None)
+    if _crossed(instance) and instance.on("population_window"):
+        return pocket_bound(model.name, instance, pairs, cut, crew)
+    return cut_prices(instance, cut)
+
+
+def _crossed(instance: Instance) -> bool:
+    return not instance.declared and not instance.on("stay_in_area")
+
+
 def _lifted(
-    model: Model, instance: Instance, pairs: Pairs, bounds: tuple[Bound, ...], hub: Ints, wanted: Wanted, crew: Crew
+    model: Model,
+    instance: Instance,
+    pairs: Pairs,
+    bounds: tuple[Bound, ...],
+    priced: Priced,
+    hub: Ints,
+    wanted: Wanted,
+    crew: Crew,
 ) -> tuple[Bound, ...]:
-    """The bounds with L, where hubs are free and B leaves a gap."""
-    if instance.declared or instance.on("stay_in_area"):
+    """The bounds with L, where hubs are free and the others leave a gap."""
+    if not _crossed(instance):
         return bounds
     wanted.tell("lifting the bound")
-    cut = next(one for one in bounds if one.side is not None)
     effort = Effort(gap_absolute=0.01, nodes=LIFT_NODES, seconds=wanted.patience)
-    found = lifted_bound(model.name, instance, pairs, cut, hub, effort=effort, crew=crew)
+    found = lifted_bound(model.name, instance, pairs, priced, hub, effort=effort, crew=crew)
     return (*bounds, *([found] if found else []))
 
 
@@ -195,7 +219,7 @@ def _cooled(search: Search, wanted: Wanted, hub: Ints) -> Ints:
         found = search.cool(hub, spent)
         hub = found if search.energy(found) <= search.energy(hub) else hub
         left, steps = left - spent, steps * 4
-        wanted.tell(f"searching: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
+        wanted.tell(f"searching: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
         if spent >= left:
             break
     hub = search.dissolve(hub)
@@ -212,7 +236,7 @@ def _chained(search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
     ]
     found = crew.do(annealed, [(search.land, hub, aim) for aim in aims])
     best = min(found, key=search.energy)
-    wanted.tell(f"searching: gross deficit £{search.deficit(best):,.1f}m, bound £{search.bound.value:,.1f}m")
+    wanted.tell(f"searching: gross deficit £{search.deficit(best):,.1f}m, bound £{search.bound:,.1f}m")
     return best
 
 
@@ -229,7 +253,7 @@ def _opened(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew)
         mix = _reopened(search, opening, wanted, mix, max(1, round(wanted.seconds / seconds)), often=cycle == 0)
         found = _firm(search, opening.settle(mix, math.ceil(wanted.seconds / SETTLE_SECONDS)), crew)
         hub = found if search.energy(found) < search.energy(hub) else hub
-        wanted.tell(f"hubs: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
+        wanted.tell(f"hubs: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
     return hub
 
 
@@ -284,14 +308,14 @@ def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: C
             break
         hub = rounds.anneal(hub, search.land, USUAL.cold, PEOPLE)
         if step % 20 == 19:
-            wanted.tell(f"annealed: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
+            wanted.tell(f"annealed: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
     rounds.tried[:] = 0
     for step in range(max(2, int(wanted.seconds / REGION_SECONDS / ROUND)) if search.graph is None else 0):
         if search.out_of_time():
             break
         hub = improve(rounds, hub, 1, search.done)
         if step % 5 == 4:
-            wanted.tell(f"regions: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound.value:,.1f}m")
+            wanted.tell(f"regions: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
     return hub
 
 

@@ -1,9 +1,9 @@
 """Groupings at national size: a start, annealing, then neighbourhoods chosen by their share of the gap, then travel.
 
-The minimum cut of bound B prices every place (v_p = its overspend where it stands on the cut's side, else nothing), and
-gross deficit less the bound is the sum over consortia of max(0, D_c) - v(c), every term at least nothing: the gap is
+A bound prices every place (bound B's minimum cut: its overspend where it stands on the cut's side, else nothing), and
+gross deficit less the prices is the sum over consortia of max(0, D_c) - v(c), every term at least nothing: the gap is
 itemised by consortium, and the search rebuilds where it is. Everything is drawn from one seed and bounded by steps.
-Imports `anneal`, `bounds`, `instance`, `measure`, `neighbours`.
+Imports `anneal`, `instance`, `measure`, `neighbours`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from allocopt.grouping.anneal import Aim, Bits, Land, anneal, bits_of, land_of
-from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
 from allocopt.grouping.neighbours import Graph, first_neighbours, in_one_piece
 
@@ -37,7 +36,10 @@ class Search:
 
     instance: Instance
     pairs: Pairs
-    bound: Bound
+    bound: float
+    """GBP m that gross deficit is proven not to fall below"""
+    priced: Array
+    """(n,) GBP m, the prices of places that prove it"""
     seed: int
     graph: Graph | None = None
     frozen: Flags = field(default_factory=lambda: np.zeros(0, dtype=bool))
@@ -74,8 +76,6 @@ class Search:
             fixed=fixed,
         )
         self.people = self.instance.population / 1e3
-        side = self.bound.side if self.bound.side is not None else np.zeros(n, dtype=bool)
-        self.priced = np.where(side, self.instance.over, 0.0)
 
     def _allowed(self) -> Bits:
         """The possible pairs as bits; frozen places do not move, so that any hub of their consortium serves them."""

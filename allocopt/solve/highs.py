@@ -48,6 +48,26 @@ def minimise(compiled: Compiled, cost: Array, *, time_limit: float) -> Point:
     return _point(highs)
 
 
+def interior_prices(compiled: Compiled, cost: Array) -> Array:
+    """Row prices (m,) of the relaxation by an interior method, for programmes too large for a simplex method.
+
+    They are as good as the method's tolerance; what they prove is told by weak duality. Raises Infeasible or Stopped.
+    """
+    highs = highspy.Highs()
+    for option, value in (*_OPTIONS[:2], ("solver", "ipm"), ("run_crossover", "off")):
+        highs.setOptionValue(option, value)
+    lp = as_lp(compiled, cost)
+    lp.integrality_ = []
+    highs.passModel(lp)
+    highs.run()
+    status, solution = highs.getModelStatus(), highs.getSolution()
+    if status == highspy.HighsModelStatus.kInfeasible:
+        raise Infeasible("no plan obeys every rule")
+    if not solution.dual_valid:
+        raise Stopped(f"the solver stopped without prices ({highs.modelStatusToString(status).lower()})")
+    return np.array(solution.row_dual)
+
+
 def _point(highs: highspy.Highs) -> Point:
     status = highs.getModelStatus()
     refused = status == highspy.HighsModelStatus.kInfeasible and not len(highs.getLp().integrality_)
