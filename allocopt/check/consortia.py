@@ -2,8 +2,8 @@
 
 The scenario is taken from run.json (so a run with `--set` is checked as it was asked), the tables from where they are
 now. Tables, rules and objectives are recomputed by `check.grouping`, bounds A and B from their certificates (areas; the
-overspenders of the minimum cut), bound C and the allocation by `check.relaxed`. Imports `consortia`, `plan` and the
-`check.*` rooms.
+overspenders of the minimum cut), bounds C and P and the allocation by `check.relaxed`. Imports `consortia`, `plan` and
+the `check.*` rooms.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from allocopt.check.alternatives import check_alternatives
 from allocopt.check.bound import recall
 from allocopt.check.grouping import Grouped, broken_rules, cut_bound, objectives, reachable_hubs
 from allocopt.check.inputs import check_files, check_hash, find_tables
-from allocopt.check.relaxed import check_allocation, check_relaxed
+from allocopt.check.relaxed import check_allocation, check_pockets, check_relaxed
 from allocopt.check.verdict import Check, Verdict, compared, guarded
 from allocopt.consortia import grouped_of, instance_of, money_of
 from allocopt.errors import InputFault, Problem
@@ -104,6 +104,7 @@ def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Pa
         yield from guarded("the allocation", lambda: check_allocation(folder, record, where, facts))
     yield from guarded("bounds", lambda: _bounds(of, instance.may_hub, record))
     yield from guarded("bound C", lambda: check_relaxed(folder, record, facts, instance))
+    yield from guarded("bound P", lambda: check_pockets(record, folder, instance))
 
 
 def _grouped(folder: Path, record: dict[str, Any], facts: Facts, groups: pd.DataFrame) -> tuple[Grouped, Instance]:
@@ -183,23 +184,24 @@ def _net(of: Grouped, pots: Mapping[str, float]) -> float:
 
 
 def _lifted(record: dict[str, Any]) -> Iterator[Check]:
-    """Bound L is bound B, proved again above, and gains of the solver's own; no stage claims more than a bound."""
+    """Bound L is bound B or P, proved again, and gains of the solver's own; no stage claims more than a bound."""
     stated = {one["name"]: float(one["value"]) for one in record["bounds"]}
     if "L" not in stated:
         return
-    wrong = [] if stated["L"] >= stated["B"] else [f"{stated['L']:.9g} is below bound B, {stated['B']:.9g}"]
+    proved = max(value for name, value in stated.items() if name != "L")
+    wrong = [] if stated["L"] >= proved else [f"{stated['L']:.9g} is below what is proved, {proved:.9g}"]
     for stage in (one for one in record["objectives"] if one["name"] == "gross_deficit"):
         if stage["bound"] > max(stated.values()) + SLIP:
             wrong.append(f"gross_deficit states {stage['bound']:.9g}, more than every bound")
-        if stated["L"] >= stage["bound"] > stated["B"] + SLIP and stage["by"] != "highs":
+        if stated["L"] >= stage["bound"] > proved + SLIP and stage["by"] != "highs":
             wrong.append(f"gross_deficit states it proved by {stage['by']}")
-    words = f"GBP {stated['B']:,.6f}m proved again, GBP {stated['L'] - stated['B']:,.6f}m by branch and bound alone"
+    words = f"GBP {proved:,.6f}m proved again, GBP {stated['L'] - proved:,.6f}m by branch and bound alone"
     yield compared("bound L", wrong, words)
 
 
 def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: dict[str, Any]) -> Iterator[Check]:
     """Bounds A, B and N recomputed; a bound of the solver alone is told, not re-proved."""
-    for one in (found for found in record["bounds"] if found["name"] not in ("C", "L")):
+    for one in (found for found in record["bounds"] if found["name"] not in ("C", "P", "L")):
         if one["name"] == "N":
             value = _net(of, one["pots"])
         elif one["name"] == "A":

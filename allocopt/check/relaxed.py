@@ -1,6 +1,6 @@
-"""What a grouping's folder holds beyond the grouping: bound C from its kept prices, and the allocation that is pooled.
+"""What a grouping holds beyond itself: bounds C and P from kept prices, and the allocation that is pooled.
 
-Bound C is evaluated by weak duality on the programme compiled anew from the inputs, with no solver; the allocation is
+Both bounds are evaluated by weak duality on programmes compiled anew from the inputs, with no solver; the allocation is
 held against the checker's own reading of the inputs and its own rules. Imports the rooms that compile, `check.bound`,
 `check.inputs`, `check.plan`, `check.rules`, `check.decided` and `check.verdict`.
 """
@@ -19,8 +19,10 @@ from allocopt.check.inputs import Plain, known
 from allocopt.check.plan import check_against_inputs, check_columns, given_of
 from allocopt.check.rules import SECOND, check_objectives, check_rule, said_of
 from allocopt.check.verdict import Check, Floats
-from allocopt.grouping.instance import Instance, components, possible_pairs
+from allocopt.grouping.bounds import closed_side
+from allocopt.grouping.instance import Instance, components, legal_pairs, possible_pairs
 from allocopt.grouping.joint import build_joint
+from allocopt.grouping.pockets import numbered, pocket_programme, pockets
 from allocopt.grouping.relaxed import compiled_parts
 from allocopt.model import load_model
 from allocopt.plan import Facts
@@ -59,18 +61,46 @@ def check_relaxed(folder: Path, record: Plain, facts: Facts, instance: Instance)
     stated = [one for one in record["bounds"] if one["name"] == "C"]
     if not stated:
         return
-    with np.load(folder / "certificate.npz", allow_pickle=False) as kept:
-        rows = [row.decode("utf-8") for row in kept["C.rows"]]
-        prices = dict(zip(rows, kept["C.prices"].tolist(), strict=True))
+    prices = _kept(folder, "C")
     used, value = 0, 0.0
     for compiled in _compiled(facts, instance):
-        found, taken = _proved(compiled, prices)
+        found, taken = _proved(compiled, compiled.costs[0], prices)
+        found += float(compiled.offsets[0])
         value, used = value + max(0.0, found), used + taken
-    if used != len(prices):
-        raise ValueError(f"{len(prices) - used} of the kept prices are of rows that the programme does not have")
-    passed = value >= stated[0]["value"] - SLIP
-    words = f"re-proved by weak duality with {len(prices):,} prices: GBP {value:,.6f}m"
-    yield Check("bound C", passed, words if passed else f"the kept prices prove only GBP {value:,.6f}m")
+    yield _compared("C", stated[0]["value"], value, used, len(prices))
+
+
+def check_pockets(record: Plain, folder: Path, instance: Instance) -> Iterator[Check]:
+    """Bound P: the pockets of bound B's minimum cut found anew, and what their kept prices prove on top of it."""
+    stated = {one["name"]: one for one in record["bounds"]}
+    if "P" not in stated:
+        return
+    prices = _kept(folder, "P")
+    pairs = legal_pairs(instance, possible_pairs(instance))
+    chosen = np.isin(np.array(list(instance.places)), stated["B"].get("overspenders", []))
+    side = closed_side(instance, pairs, chosen)
+    used, value = 0, float(instance.over[side].sum())
+    for number, pocket in enumerate(pockets(record["scenario"]["model"][-1], instance, pairs, side)):
+        mark = numbered(number, "")
+        mine = {name[len(mark) :]: price for name, price in prices.items() if name.startswith(mark)}
+        if mine:
+            found, taken = _proved(*pocket_programme(pocket), mine)
+            value, used = value + found, used + taken
+    yield _compared("P", stated["P"]["value"], value, used, len(prices))
+
+
+def _kept(folder: Path, bound: str) -> dict[str, float]:
+    with np.load(folder / "certificate.npz", allow_pickle=False) as kept:
+        rows = [row.decode("utf-8") for row in kept[f"{bound}.rows"]]
+        return dict(zip(rows, kept[f"{bound}.prices"].tolist(), strict=True))
+
+
+def _compared(name: str, stated: float, value: float, used: int, kept: int) -> Check:
+    if used != kept:
+        raise ValueError(f"{kept - used} of the kept prices are of rows that the programme does not have")
+    passed = value >= stated - SLIP
+    words = f"re-proved by weak duality with {kept:,} prices: GBP {value:,.6f}m"
+    return Check(f"bound {name}", passed, words if passed else f"the kept prices prove only GBP {value:,.6f}m")
 
 
 def _compiled(facts: Facts, instance: Instance) -> Iterator[Compiled]:
@@ -85,8 +115,8 @@ def _compiled(facts: Facts, instance: Instance) -> Iterator[Compiled]:
     yield from compiled_parts(model, instance, pairs, components(instance, pairs))
 
 
-def _proved(compiled: Compiled, prices: Mapping[str, float]) -> tuple[float, int]:
-    """What the prices of this programme's rows prove of its first objective, and how many there are."""
+def _proved(compiled: Compiled, cost: Floats, prices: Mapping[str, float]) -> tuple[float, int]:
+    """What the prices of this programme's rows prove of a cost, and how many there are."""
     names: dict[str, Any] = {name: row for row, name in enumerate(compiled.row_names)}
     y = np.zeros(len(names))
     for name in (one for one in prices if one in names):
@@ -96,6 +126,6 @@ def _proved(compiled: Compiled, prices: Mapping[str, float]) -> tuple[float, int
     taken = sum(name in names for name in prices)
     lower, upper = compiled.row_lower, compiled.row_upper
     y[((y > 0) & np.isneginf(lower)) | ((y < 0) & np.isposinf(upper))] = 0.0
-    reduced: Floats = compiled.costs[0] - compiled.matrix.T @ y
+    reduced: Floats = cost - compiled.matrix.T @ y
     value = cheapest(y, lower, upper) + cheapest(reduced, compiled.column_lower, compiled.column_upper)
-    return float(value + compiled.offsets[0]), taken
+    return float(value), taken

@@ -160,6 +160,17 @@ def possible_pairs(instance: Instance) -> Pairs:
     return found.take(keep)
 
 
+def legal_pairs(instance: Instance, pairs: Pairs) -> Pairs:
+    """The pairs whose hub could gather the minimum population, were every place in its reach to join it."""
+    least = instance.said("population_window", "min")
+    if least is None or instance.declared:
+        return pairs
+    people = np.bincount(pairs.hub, weights=instance.population[pairs.place], minlength=len(instance))
+    waived = np.isin(np.array(instance.places), instance.said("population_window", "waive", []))
+    areas = np.isin(np.array(instance.area), instance.said("population_window", "waive", []))
+    return pairs.take(((people >= least) | waived | areas)[pairs.hub])
+
+
 def _within_areas(instance: Instance) -> Pairs:
     place, hub = list[Ints](), list[Ints]()
     excused = instance.waived("stay_in_area")

@@ -20,7 +20,7 @@ from allocopt.grouping.bounds import Bound, area_bound, reach_bound
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import Exemption, left_out, trouble, with_exemptions
 from allocopt.grouping.hubs import Mix, Opening, unsplit
-from allocopt.grouping.instance import Instance, Ints, Pairs, possible_pairs
+from allocopt.grouping.instance import Instance, Ints, Pairs, legal_pairs, possible_pairs
 from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.neighbours import Graph
 from allocopt.grouping.pockets import Priced, cut_prices, pocket_bound
@@ -162,17 +162,6 @@ def _lifted(
     effort = Effort(gap_absolute=0.01, nodes=LIFT_NODES, seconds=wanted.patience)
     found = lifted_bound(model.name, instance, pairs, priced, hub, effort=effort, crew=crew)
     return (*bounds, *([found] if found else []))
-
-
-def legal_pairs(instance: Instance, pairs: Pairs) -> Pairs:
-    """The pairs whose hub could gather the minimum population, were every place in its reach to join it."""
-    least = instance.said("population_window", "min")
-    if least is None or instance.declared:
-        return pairs
-    people = np.bincount(pairs.hub, weights=instance.population[pairs.place], minlength=len(instance))
-    waived = np.isin(np.array(instance.places), instance.said("population_window", "waive", []))
-    areas = np.isin(np.array(instance.area), instance.said("population_window", "waive", []))
-    return pairs.take(((people >= least) | waived | areas)[pairs.hub])
 
 
 def _exemptions(model: Model, instance: Instance, wanted: Wanted) -> tuple[tuple[Exemption, ...], Ints]:
