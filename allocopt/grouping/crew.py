@@ -30,10 +30,14 @@ class Crew:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def do(self, work: Callable[[_Job], _Answer], jobs: Sequence[_Job]) -> list[_Answer]:
-        """What `work` makes of each job, in their order."""
+    def do(
+        self, work: Callable[[_Job], _Answer], jobs: Sequence[_Job], size: Callable[[_Job], float] = lambda _job: 0.0
+    ) -> list[_Answer]:
+        """What `work` makes of each job, in their order; the largest are begun first, so that none is waited for."""
         if self.workers == 1 or len(jobs) < 2:
             return [work(job) for job in jobs]
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"))
-        return list(self._pool.map(work, jobs))
+        order = sorted(range(len(jobs)), key=lambda number: -size(jobs[number]))
+        found = dict(zip(order, self._pool.map(work, [jobs[number] for number in order]), strict=True))
+        return [found[number] for number in range(len(jobs))]

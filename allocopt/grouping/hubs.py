@@ -198,7 +198,7 @@ def _point(job: HubJob, compiled: Compiled) -> Array:
 
 @dataclass
 class Opening:
-    """Rounds that choose hubs anew where the gap is. `priced` (n,) are the prices of the minimum cut."""
+    """Rounds that choose hubs anew where the gap is. `priced` (n,) are the prices of places."""
 
     model: Model
     instance: Instance
@@ -242,7 +242,7 @@ class Opening:
         """The mix after one round of parts."""
         middles = self._middles(mix)
         jobs = [self._job(mix, near, number) for _, near, number in middles]
-        for (middle, near, _), job, found in zip(middles, jobs, self.crew.do(reopened, jobs), strict=True):
+        for (middle, near, _), job, found in zip(middles, jobs, self.crew.do(reopened, jobs, _size), strict=True):
             self.tried[middle] += 1
             if found is not None:
                 mix = _taken(mix, near, job.pairs, found)
@@ -263,7 +263,7 @@ class Opening:
             middles = self._next(mix, left)[:most]
             most -= len(middles)
             jobs = [self._job(mix, near, number, done=done) for near, number in middles]
-            for (near, number), job, found in zip(middles, jobs, self.crew.do(settled, jobs), strict=True):
+            for (near, number), job, found in zip(middles, jobs, self.crew.do(settled, jobs, _size), strict=True):
                 if found is not None:
                     mix = _taken(mix, near, job.pairs, found)
                     done[job.whole] = True
@@ -344,6 +344,10 @@ class Opening:
         drawn = self.draw.permutation(np.flatnonzero(may & own))
         drawn = drawn[np.cumsum(size[drawn]) <= most - size[middle].sum()]
         return _flags(n, np.concatenate([middle, drawn]))
+
+
+def _size(job: HubJob) -> float:
+    return float(len(job.pairs))
 
 
 def _flags(n: int, at: Ints) -> Flags:

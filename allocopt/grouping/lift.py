@@ -42,7 +42,7 @@ def lifted_bound(
     """Bound L, or None where nothing was gained. `hub` is a plan (n,): its gap says where to look."""
     sets = _sets(model, instance, pairs, given.price, hub)
     jobs = [LiftJob(pocket, float(given.short[pocket.hubs].sum()), effort) for pocket in sets]
-    gains = [gain for gain in crew.do(gain_of, jobs) if gain > 1e-6]
+    gains = [gain for gain in crew.do(gain_of, jobs, lambda job: float(len(job.pocket.pairs))) if gain > 1e-6]
     if not gains:
         return None
     words = (

@@ -43,20 +43,20 @@ USUAL = Aim(0, 0.3, 0.01, people=0.3)
 """How a chain cools."""
 ANNEAL_SECONDS, REGION_SECONDS = 8.0, 30.0
 """Seconds of the time limit that a region stands for, annealed or solved as an integer programme."""
-CONTIGUOUS_SECONDS = 0.5
+CONTIGUOUS_SECONDS = 0.55
 """The same for contiguous regions, which are annealed alone: their programmes need a round of cuts for each place that
 is cut off."""
 TRAVEL_STEPS = 15_000
 """Steps of the travel stage for each place, at most."""
-OPEN_SECONDS, VAIN, AGAIN = (20.0, 50.0), 6, 3
-"""Seconds of the time limit that a round of choosing hubs anew stands for, from the first plan and from the one of
-whole places that came of it; rounds in vain after which there is none more; rounds after which places are split anew
-over the whole map, the first time."""
-SETTLE_SECONDS = 5.0
-"""Seconds of the time limit that a part stands for in which places are split no more."""
+CYCLES = ((30.0, 30.0), (30.0, 6.0))
+"""How often hubs are chosen anew, the second time from the plan of whole places that came of the first: seconds of the
+time limit that a round of it stands for, and a part in which places are split no more. The first plan is made whole
+only where it is dearest: the second time most places are whole already, and little is lost."""
+VAIN, AGAIN = 6, 3
+"""Rounds in vain after which there is none more; rounds after which places are split anew over the whole map."""
 FIRM_HEATS = (0.01, 0.02, 0.05, 0.1)
 """Heats, GBP m, at which a plan of whole places is brought within its limits."""
-LIFT_NODES = 200
+LIFT_NODES = 60
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _chained(search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
 def _opened(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
     """Hubs chosen anew where the gap is, with places split at first; then the plan of whole places near it."""
     opening = Opening(model, search.instance, search.pairs, search.priced, search.draw, crew, wanted.patience)
-    for cycle, seconds in enumerate(OPEN_SECONDS):
+    for cycle, (seconds, firmly) in enumerate(CYCLES):
         if search.out_of_time() or search.done(hub):
             break
         try:
@@ -240,7 +240,7 @@ def _opened(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew)
         except (Infeasible, Stopped):
             mix = unsplit(search.instance, hub)
         mix = _reopened(search, opening, wanted, mix, max(1, round(wanted.seconds / seconds)), often=cycle == 0)
-        found = _firm(search, opening.settle(mix, math.ceil(wanted.seconds / SETTLE_SECONDS)), crew)
+        found = _firm(search, opening.settle(mix, math.ceil(wanted.seconds / firmly)), crew)
         hub = found if search.energy(found) < search.energy(hub) else hub
         wanted.tell(f"hubs: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
     return hub

@@ -185,9 +185,8 @@ def pocket_bound(model: str, instance: Instance, pairs: Pairs, cut: Bound, crew:
     assert cut.side is not None
     found = pockets(model, instance, pairs, cut.side)
     solved = [number for number, pocket in enumerate(found) if len(pocket.pairs) <= MOST_PAIRS]
-    largest_first = solved[::-1]
-    answers = zip(largest_first, crew.do(relaxed, [found[number] for number in largest_first]), strict=True)
-    gained = {number: answer for number, answer in answers if answer is not None}
+    answers = crew.do(relaxed, [found[number] for number in solved], lambda pocket: float(len(pocket.pairs)))
+    gained = {number: answer for number, answer in zip(solved, answers, strict=True) if answer is not None}
     given = cut_prices(instance, cut)
     if not gained:
         return given

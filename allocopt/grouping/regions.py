@@ -71,6 +71,10 @@ def solve_region(job: RegionJob) -> Ints | None:
     return found.hub
 
 
+def _size(job: RegionJob) -> float:
+    return float(len(job.part.pairs))
+
+
 def annealed(job: tuple[Land, Ints, Aim]) -> Ints:
     """The assignment that one annealing finds."""
     return anneal(*job)
@@ -101,17 +105,17 @@ class Rounds:
 
     def anneal(self, hub: Ints, land: Land, cold: float, people: float) -> Ints:
         """The plan after one round of regions annealed down to `cold`; heats and weights are drawn."""
-        jobs = list[tuple[int, tuple[Land, Ints, Aim]]]()
-        for middle, chosen in self._middles(hub, *ANNEALED):
+        middles = self._middles(hub, *ANNEALED)
+        jobs = list[tuple[Land, Ints, Aim]]()
+        for _, chosen in middles:
             focus = np.flatnonzero(np.isin(hub, chosen) & ~self.frozen)
             hot = float(10 ** self.draw.uniform(*HEATS))
             first = hot * float(10 ** self.draw.uniform(*FIRST))
             steps, seed = int(len(focus) * self.draw.integers(*STEPS)), int(self.draw.integers(1, 2**31))
             aim = Aim(steps, hot, cold, people=people, people_first=first, seed=seed, focus=focus)
-            jobs.append((middle, (land, hub, aim)))
-        jobs.sort(key=lambda one: -one[1][2].steps)  # the longest first, so that no process waits long for another
-        start = hub
-        for (middle, _), found in zip(jobs, self.crew.do(annealed, [job for _, job in jobs]), strict=True):
+            jobs.append((land, hub, aim))
+        start, done = hub, self.crew.do(annealed, jobs, lambda job: float(job[2].steps))
+        for (middle, _), found in zip(middles, done, strict=True):
             self.tried[middle] += 1
             new = np.where(found != start, found, hub)
             if self.worth(new) < self.worth(hub) - 1e-9 and self.holds(new):
@@ -123,7 +127,7 @@ class Rounds:
         """The plan after one round of integer programmes."""
         middles = self._middles(hub, FEWEST, 0)
         jobs = [self._job(hub, chosen) for _, chosen in middles]
-        for (middle, _), job, found in zip(middles, jobs, self.crew.do(solve_region, jobs), strict=True):
+        for (middle, _), job, found in zip(middles, jobs, self.crew.do(solve_region, jobs, _size), strict=True):
             self.tried[middle] += 1
             if found is None:
                 continue
