@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -202,3 +203,9 @@ def test_annealing_finds_another_hub_when_its_own_leaves_or_a_new_member_is_beyo
         fixed=np.zeros(3, dtype=bool),
     )
     assert anneal(land, np.array([0, 0, 2]), Aim(5_000, 1.0, 0.01, people=10.0)).tolist() == [1, 1, 1]
+
+
+def test_the_answers_of_a_crew_come_in_the_order_of_its_jobs_whichever_is_begun_first():
+    with Crew(2) as crew:
+        assert crew.do(math.sqrt, [1.0, 9.0, 4.0], lambda job: job) == [1.0, 3.0, 2.0]
+        assert crew.do(math.sqrt, [1.0, 9.0, 4.0]) == [1.0, 3.0, 2.0]

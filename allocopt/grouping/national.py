@@ -48,7 +48,7 @@ CONTIGUOUS_SECONDS = 0.55
 is cut off."""
 TRAVEL_STEPS = 15_000
 """Steps of the travel stage for each place, at most."""
-CYCLES = ((33.0, 30.0), (30.0, 10.0))
+CYCLES = ((50.0, 30.0), (60.0, 15.0))
 """How often hubs are chosen anew, the second time from the plan of whole places that came of the first: seconds of the
 time limit that a round of it stands for, and a part in which places are split no more. The first plan is made whole
 only where it is dearest: the second time most places are whole already, and little is lost."""
@@ -56,7 +56,7 @@ VAIN, AGAIN = 6, 3
 """Rounds in vain after which there is none more; rounds after which places are split anew over the whole map."""
 FIRM_HEATS = (0.01, 0.02, 0.05, 0.1)
 """Heats, GBP m, at which a plan of whole places is brought within its limits."""
-LIFT_NODES = 60
+LIFT_NODES = 40
 
 
 @dataclass(frozen=True)
