@@ -23,7 +23,7 @@ from allocopt.solve.integer import Effort, minimise_whole
 
 WORTH = 0.05
 """GBP m of a consortium's share of the gap, below which its part of the map is not looked at."""
-PAIRS = 8_000
+PAIRS = 4_000
 """Pairs of a programme."""
 
 

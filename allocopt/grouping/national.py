@@ -56,7 +56,7 @@ VAIN, AGAIN = 6, 3
 """Rounds in vain after which there is none more; rounds after which places are split anew over the whole map."""
 FIRM_HEATS = (0.01, 0.02, 0.05, 0.1)
 """Heats, GBP m, at which a plan of whole places is brought within its limits."""
-LIFT_NODES = 40
+LIFT_NODES = 20
 
 
 @dataclass(frozen=True)
