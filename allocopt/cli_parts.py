@@ -85,9 +85,10 @@ def leaving_at_once() -> Iterator[None]:
 def _collect_seldom() -> None:
     """Let the garbage collector rest: nearly all that is made is kept to its end.
 
-    Garbage is still found: objects that only hold each other take no more than some hundred megabytes.
+    Garbage is still found wherever it lies each time the process has made a few times as many objects: a long search
+    builds one large Pyomo model after the other, whose parts hold each other, and would fill the memory with them.
     """
-    gc.set_threshold(SELDOM, *gc.get_threshold()[1:])
+    gc.set_threshold(SELDOM, 0, 0)
 
 
 def _leave(code: object) -> None:

@@ -142,3 +142,27 @@ def test_verify_passes_a_run_and_finds_one_changed_pound(tmp_path: Path) -> None
 def test_a_process_of_one_verb_looks_for_garbage_seldom():
     script = "import gc\nfrom allocopt import cli\ncli.app = lambda: print(gc.get_threshold()[0])\ncli.main()"
     assert int(process("-c", script).stdout) > 100 * 700
+
+
+def test_garbage_that_has_grown_old_is_found_all_the_same():
+    """Models whose parts hold each other, built one after the other as a long search does: few stand at any time."""
+    script = """
+import gc, weakref
+from allocopt import cli, cli_parts
+class Part: pass
+def model():
+    parts = [Part() for _ in range(5_000)]
+    for part in parts: part.all = parts
+    return parts[0]
+def verb():
+    gc.freeze()
+    seen, most = [], 0
+    for _ in range(60):
+        seen.append(weakref.ref(model()))
+        most = max(most, sum(one() is not None for one in seen))
+    print(most)
+cli_parts.SELDOM = 500
+cli.app = verb
+cli.main()
+"""
+    assert int(process("-c", script).stdout) <= 5
