@@ -13,8 +13,9 @@ from test_grouping_search import town
 from allocopt.check.grouping import broken_rules
 from allocopt.grouping import hubs, solution
 from allocopt.grouping.crew import Crew
-from allocopt.grouping.hubs import Mix, Opening, mixed
+from allocopt.grouping.hubs import Opening
 from allocopt.grouping.instance import possible_pairs
+from allocopt.grouping.mixes import Mix, mixed
 from allocopt.model import load_model
 from allocopt.settings import Solver
 

@@ -43,9 +43,9 @@ def searching(instance, seed: int = 1) -> Search:
     return Search(instance, pairs, *given_of(instance, pairs), seed)
 
 
-def given_of(instance, pairs) -> tuple[float, np.ndarray]:
+def given_of(instance, pairs) -> tuple[float, tuple[np.ndarray, ...]]:
     given = cut_prices(instance, reach_bound(instance, pairs))
-    return given.value, given.price
+    return given.value, (given.price,)
 
 
 def bounds_over(search: Search, hub) -> tuple[float, pockets.Priced, float]:

@@ -66,6 +66,7 @@ grouping.exact grouping.exempt grouping.relaxed grouping.joint
 grouping.jointly grouping.alternatives
 grouping.moves grouping.crew
 grouping.anneal grouping.travel
+grouping.mixes
 grouping.pockets grouping.hubs
 grouping.regions grouping.lift
 grouping.search

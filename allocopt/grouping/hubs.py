@@ -1,13 +1,15 @@
 """Which places are hubs, where hubs are free: chosen by programmes in which places may be split between consortia.
 
-With the hubs fixed and places split, a grouping is a linear programme that is solved for a nation in seconds. What is
-hard is the hubs. A round takes parts of the map where the gap lies: in the middle of a part every place may be a hub,
-around it the present hubs stay, and a place that is split with the rest of the map keeps the share that it has there.
-Only the hubs are whole numbers, so that each programme is small, starts from the present plan and never makes it worse.
+With the hubs fixed and places split, a grouping is a linear programme (`mixes`). What is hard is the hubs. A round
+takes parts of the map where the gap lies: in the middle of a part every place may be a hub, around it the present hubs
+stay, and a place that is split with the rest of the map keeps the share that it has there. Only the hubs are whole
+numbers, so that each programme is small, starts from the present plan and never makes it worse. Where the gap lies is
+asked in turn of each bound's prices and of the mix itself: measured on two national years, each goes on where the
+others stall.
 
 Whole places cost hardly more where many are in reach of each other, and up to 3% where few are (measured with the hubs
 kept): there the hubs are chosen once more while places are made whole, part by part, and those around give way by being
-split. Imports `instance`, `programme`, `crew` and `solve`.
+split. Imports `mixes`, `instance`, `programme`, `crew` and `solve`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import numpy as np
 
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.crew import Crew
-from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs, pairs_of
+from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
+from allocopt.grouping.mixes import HAIR, Mix, columns_of, looked_up, mixed, shares_of, taken, unsplit
 from allocopt.grouping.programme import Part, build_part
 from allocopt.model import Model, load_model
 from allocopt.solve.compiled import Compiled, compile_problem
@@ -32,48 +35,13 @@ PAIRS = 6_000
 """Pairs of a part's programme whose hub is open to choice."""
 WORTH = 0.02
 """GBP m: a smaller gain is not taken, and a smaller share of the gap is not looked at."""
-HAIR = 1e-7
-"""A share of a place that is none."""
+STEP = 0.05
+"""GBP m for each GBP 1m: a smaller difference in worth between neighbours is not looked at."""
 EFFORT = Effort(gap_absolute=0.1, nodes=20)
 FIRM, FIRM_PAIRS = Effort(gap_absolute=0.03, nodes=8), 3_000
 """How far a part is solved whose places are split no more, and its pairs whose hub is open to choice."""
 SETTLED = 5
 """Present hubs in the middle of a part whose places are split no more."""
-
-
-@dataclass(frozen=True)
-class Mix:
-    """Open hubs and how places are split between them: `share` (pairs,) of each place of `pairs`."""
-
-    pairs: Pairs
-    share: Array
-
-    @property
-    def hubs(self) -> Ints:
-        """The open hubs."""
-        return np.unique(self.pairs.hub)
-
-    @property
-    def split(self) -> Ints:
-        """The hubs that have a part of a place."""
-        return np.unique(self.pairs.hub[(self.share > HAIR) & (self.share < 1 - 10 * HAIR)])
-
-    def overspend(self, over: Array) -> Array:
-        """What the consortium of each hub adds up to of a quantity of places, (n,)."""
-        sums = np.bincount(self.pairs.hub, weights=self.share * over[self.pairs.place], minlength=len(over))
-        return np.asarray(sums, dtype=np.float64)
-
-    def deficit(self, over: Array) -> float:
-        """Gross deficit after pooling, GBP m."""
-        return float(np.maximum(0.0, self.overspend(over)).sum())
-
-    def whole(self, n: int) -> Ints:
-        """The hub that has most of each place, (n,)."""
-        order = np.lexsort((self.share, self.pairs.place))
-        last = np.append(np.flatnonzero(np.diff(self.pairs.place[order])), len(order) - 1)
-        hub = np.full(n, -1, dtype=np.int64)
-        hub[self.pairs.place[order][last]] = self.pairs.hub[order][last]
-        return hub
 
 
 @dataclass(frozen=True)
@@ -95,45 +63,6 @@ class HubJob:
     effort: Effort
 
 
-def unsplit(instance: Instance, hub: Ints) -> Mix:
-    """A plan as a mix in which no place is split."""
-    return Mix(pairs_of(instance, np.arange(len(hub)), hub), np.ones(len(hub)))
-
-
-def mixed(model: Model, instance: Instance, pairs: Pairs, hubs: Ints, *, seconds: float = float("inf")) -> Mix:
-    """The least gross deficit with these hubs when places may be split. Raises Infeasible or Stopped."""
-    may = np.zeros(len(instance), dtype=bool)
-    may[hubs] = True
-    near = pairs.take(may[pairs.hub] & (~may[pairs.place] | (pairs.place == pairs.hub)))
-    fixed = replace(instance, declared=True, may_hub=may)
-    part = Part(np.arange(len(instance)), near)
-    compiled = compile_problem(build_part(model, fixed, part, [model.objective("gross_deficit")]))
-    effort = Effort(seconds=seconds, interior=True)
-    values = minimise_whole(compiled, compiled.costs[0], effort=effort, relaxed=True).values
-    return Mix(near, _shares(instance, compiled, near, values))
-
-
-def _columns(instance: Instance, compiled: Compiled, pairs: Pairs) -> Ints:
-    """The column of each pair, -1 where the programme has none, (pairs,)."""
-    n = len(instance)
-    member = compiled.columns_of("member")
-    keys = [compiled.columns[at][1] for at in member.tolist()]
-    code = np.array([instance.index[p] * n + instance.index[h] for p, h in keys])
-    order = np.argsort(code)
-    wanted = pairs.place * n + pairs.hub
-    at = np.minimum(np.searchsorted(code[order], wanted), len(order) - 1)
-    return np.where(code[order][at] == wanted, member[order][at], -1)
-
-
-def _shares(instance: Instance, compiled: Compiled, pairs: Pairs, values: Array) -> Array:
-    """The columns of the pairs, (pairs,): nothing where the hub is closed, or for a hair's breadth."""
-    column = _columns(instance, compiled, pairs)
-    share = np.where(column >= 0, np.clip(values[column], 0.0, 1.0), 0.0)
-    shut = np.ones(len(instance), dtype=bool)
-    shut[pairs.hub[(pairs.place == pairs.hub) & (share > 0.5)]] = False
-    return np.where(shut[pairs.hub] | (share < HAIR), 0.0, share)
-
-
 def reopened(job: HubJob) -> Array | None:
     """How the places of a part are split when its hubs are chosen anew, (pairs,), or None where nothing is gained."""
     try:
@@ -143,7 +72,7 @@ def reopened(job: HubJob) -> Array | None:
     except (Infeasible, Stopped):
         return None
     gain = float(programme.costs[0] @ (start - found.values))
-    return _shares(job.instance, programme, job.pairs, found.values) if gain > WORTH else None
+    return shares_of(job.instance, programme, job.pairs, found.values) if gain > WORTH else None
 
 
 def settled(job: HubJob) -> Array | None:
@@ -155,7 +84,7 @@ def settled(job: HubJob) -> Array | None:
         found = minimise_whole(programme, programme.costs[0], effort=job.effort)
     except (Infeasible, Stopped):
         return None
-    return _shares(job.instance, programme, job.pairs, found.values)
+    return shares_of(job.instance, programme, job.pairs, found.values)
 
 
 def _programme(job: HubJob) -> Compiled:
@@ -188,7 +117,7 @@ def _split(job: HubJob, compiled: Compiled) -> Compiled:
 def _point(job: HubJob, compiled: Compiled) -> Array:
     """The columns of the present split."""
     values, over = np.zeros(len(compiled.columns)), job.instance.over
-    column = _columns(job.instance, compiled, job.pairs)
+    column = columns_of(job.instance, compiled, job.pairs)
     values[column[column >= 0]] = job.now[column >= 0]
     net = np.bincount(job.pairs.hub, weights=job.now * over[job.pairs.place], minlength=len(over))
     for at in compiled.columns_of("deficit").tolist():
@@ -198,25 +127,35 @@ def _point(job: HubJob, compiled: Compiled) -> Array:
 
 @dataclass
 class Opening:
-    """Rounds that choose hubs anew where the gap is. `priced` (n,) are the prices of places."""
+    """Rounds that choose hubs anew where the gap is."""
 
     model: Model
     instance: Instance
     pairs: Pairs
-    priced: Array
+    priced: tuple[Array, ...]
+    """prices of places (n,) of several bounds, the best first"""
     draw: np.random.Generator
     crew: Crew
     patience: float = float("inf")
     """seconds that one programme may take"""
-    tried: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    """how often each hub was the middle of a part in vain"""
+    rounds: int = 0
+    tried: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    """(guides, n) how often each hub was the middle of a part in vain"""
 
     def __post_init__(self) -> None:
-        self.tried = np.zeros(len(self.instance), dtype=np.int64)
+        self.tried = np.zeros((len(self.priced) + 1, len(self.instance)), dtype=np.int64)
 
     def start(self, hub: Ints) -> Mix:
         """The places mixed over the hubs of a plan. Raises Infeasible or Stopped."""
         return self._mixed(self._gathered(hub))
+
+    def kept(self, hub: Ints) -> Mix:
+        """A plan as it stands, with what overspend would cost were its places split."""
+        plan = unsplit(self.instance, hub)
+        try:
+            return replace(plan, worth=self.start(hub).worth)
+        except (Infeasible, Stopped):
+            return plan
 
     def _mixed(self, hubs: Ints) -> Mix:
         return mixed(self.model, self.instance, self.pairs, hubs, seconds=self.patience)
@@ -240,18 +179,35 @@ class Opening:
 
     def round(self, mix: Mix) -> Mix:
         """The mix after one round of parts."""
-        middles = self._middles(mix)
+        guide, weight = self._guide(mix)
+        tried = self.tried[guide]
+        middles = self._middles(mix, weight * 0.7**tried)
         jobs = [self._job(mix, near, number) for _, near, number in middles]
         for (middle, near, _), job, found in zip(middles, jobs, self.crew.do(reopened, jobs, _size), strict=True):
-            self.tried[middle] += 1
+            tried[middle] += 1
             if found is not None:
-                mix = _taken(mix, near, job.pairs, found)
-                self.tried[middle] = 0
+                mix = taken(mix, near, job.pairs, found)
+                tried[middle] = 0
         return mix
 
-    def shares(self, mix: Mix) -> Array:
-        """Each consortium's share of the gap, (n,) by hub."""
-        return np.maximum(0.0, mix.overspend(self.instance.over)) - mix.overspend(self.priced)
+    def shares(self, mix: Mix, guide: int = 0) -> Array:
+        """Each consortium's share of the gap at the prices of one bound, (n,) by hub."""
+        return np.maximum(0.0, mix.overspend(self.instance.over)) - mix.overspend(self.priced[guide])
+
+    def _guide(self, mix: Mix) -> tuple[int, Array]:
+        """Whose turn it is to say where the gap lies, and what it says, (n,) by hub; the next where it says nothing."""
+        guides, weight = len(self.tried), np.zeros(len(self.instance))
+        guide = self.rounds % guides
+        for _ in range(guides):
+            guide, self.rounds = self.rounds % guides, self.rounds + 1
+            if guide < len(self.priced):
+                weight, least = self.shares(mix, guide), WORTH
+            else:
+                weight, least = mix.steps(self.instance), STEP
+            weight = np.where(weight > least, weight, 0.0)
+            if weight.any():
+                break
+        return guide, weight
 
     def settle(self, mix: Mix, most: int) -> Ints:
         """A plan near a mix: in at most so many parts, dearest first, places are split no more, and those around give
@@ -265,7 +221,7 @@ class Opening:
             jobs = [self._job(mix, near, number, done=done) for near, number in middles]
             for (near, number), job, found in zip(middles, jobs, self.crew.do(settled, jobs, _size), strict=True):
                 if found is not None:
-                    mix = _taken(mix, near, job.pairs, found)
+                    mix = taken(mix, near, job.pairs, found)
                     done[job.whole] = True
                 seen[near[:number]] = True
             left = self._dear(mix) & ~seen
@@ -296,12 +252,10 @@ class Opening:
         km = self.instance.km(np.full(len(hubs), middle), hubs)
         return hubs[np.argsort(km, kind="stable")[: 3 * number + 4]]
 
-    def _middles(self, mix: Mix) -> list[tuple[int, Ints, int]]:
-        """Hubs drawn by their share of the gap, each with the hubs nearest to it that are in no other part, and how
-        many of them are its middle.
+    def _middles(self, mix: Mix, share: Array) -> list[tuple[int, Ints, int]]:
+        """Hubs drawn by their share of the gap (n,), each with the hubs nearest to it that are in no other part, and
+        how many of them are its middle.
         """
-        share = np.maximum(self.shares(mix), 0.0) * 0.7**self.tried
-        share = np.where(share > WORTH * 0.7**self.tried, share, 0.0)
         left = _flags(len(self.instance), mix.hubs)
         found = list[tuple[int, Ints, int]]()
         while len(found) < ROUND and (share * left).sum() > 0:
@@ -330,7 +284,7 @@ class Opening:
         if done is not None:
             mine = _flags(n, held.place[np.isin(held.hub, middle)])
             whole = np.flatnonzero((here == 1.0) & (mine | done))
-        places, now = np.flatnonzero(here > 0), _looked_up(n, held, share, pairs)
+        places, now = np.flatnonzero(here > 0), looked_up(n, held, share, pairs)
         effort = replace(EFFORT if done is None else FIRM, seconds=self.patience)
         return HubJob(self.model.name, self.instance, places, pairs, here[places], stay, now, whole, effort)
 
@@ -354,21 +308,3 @@ def _flags(n: int, at: Ints) -> Flags:
     flags = np.zeros(n, dtype=bool)
     flags[at] = True
     return flags
-
-
-def _looked_up(n: int, held: Pairs, share: Array, pairs: Pairs) -> Array:
-    """The shares of `held` at the pairs of a part, 0 where it has none."""
-    code = held.place * n + held.hub
-    order = np.argsort(code)
-    wanted = pairs.place * n + pairs.hub
-    at = np.minimum(np.searchsorted(code[order], wanted), len(order) - 1)
-    return np.where(code[order][at] == wanted, share[order][at], 0.0)
-
-
-def _taken(mix: Mix, near: Ints, pairs: Pairs, share: Array) -> Mix:
-    """The mix with the consortia of a part as it was solved."""
-    keep, use = ~np.isin(mix.pairs.hub, near), share > 0
-    old, new = mix.pairs.take(keep), pairs.take(use)
-    both = Pairs(*(np.concatenate([getattr(one, name) for one in (old, new)]) for name in ("place", "hub", "km")))
-    order = np.lexsort((both.hub, both.place))
-    return Mix(both.take(order), np.concatenate([mix.share[keep], share[use]])[order])

@@ -11,19 +11,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
 from allocopt.errors import Infeasible, Stopped
-from allocopt.grouping.anneal import Aim
+from allocopt.grouping.anneal import Aim, Land
 from allocopt.grouping.bounds import Bound, area_bound, reach_bound
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import Exemption, left_out, trouble, with_exemptions
-from allocopt.grouping.hubs import Mix, Opening, unsplit
+from allocopt.grouping.hubs import Opening
 from allocopt.grouping.instance import Instance, Ints, Pairs, legal_pairs, possible_pairs
 from allocopt.grouping.lift import lifted_bound
+from allocopt.grouping.mixes import Mix, unsplit
 from allocopt.grouping.neighbours import Graph
-from allocopt.grouping.pockets import Priced, cut_prices, pocket_bound
+from allocopt.grouping.pockets import Pocket, Priced, Relaxed, cut_prices, pocket_bound, pockets, priced_by, relaxed
 from allocopt.grouping.regions import EFFORT, ROUND, Rounds, annealed, improve
 from allocopt.grouping.search import PEOPLE, Search
 from allocopt.grouping.travel import travel_bound
@@ -37,8 +39,8 @@ STEPS_A_SECOND = 1_500_000
 CHAINS = ((1, 0.10), (2, 0.12), (3, 0.10), (4, 0.14))
 """Annealings of a search with free hubs: number, and GBP m for a thousand missing people at the start, times heat. The
 number of consortia matters most and comes of chance, so that the best of several is far better than one long one."""
-CHAIN_STEPS = 5_000
-"""Steps of a chain for each place, at most."""
+CHAIN_STEPS, CHAIN_SIZE = 5_000, 150_000.0
+"""Steps of a chain for each place, at most; pairs of a pocket that take as long."""
 USUAL = Aim(0, 0.3, 0.01, people=0.3)
 """How a chain cools."""
 ANNEAL_SECONDS, REGION_SECONDS = 8.0, 30.0
@@ -100,28 +102,26 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
     instance = with_exemptions(instance, exemptions)
     pairs = legal_pairs(instance, possible_pairs(instance))
     wanted.tell("bounds")
-    area = area_bound(instance)
-    bounds = (*((area,) if area else ()), reach_bound(instance, pairs))
+    area, cut = area_bound(instance), reach_bound(instance, pairs)
+    bounds = (*((area,) if area else ()), cut)
     with Crew(wanted.workers) as crew:
-        priced = _priced(model, instance, pairs, bounds, crew)
-        best = max(*(one.value for one in bounds), priced.value)
         search = Search(
             instance,
             pairs,
-            best,
-            priced.price,
+            max(one.value for one in bounds),
+            (cut_prices(instance, cut).price,),
             wanted.seed,
             graph=graph,
             frozen=instance.waived("reach") & instance.declared & ~instance.may_hub,
-            target=best / (1 - min(0.999, wanted.gap)) if wanted.gap < 1 else 0.0,
+            gap=wanted.gap,
             out_of_time=wanted.out_of_time,
         )
-        hub, notes = _searched(model, search, wanted, given, crew)
+        hub, priced, notes = _searched(model, search, wanted, given, cut, crew)
         deficit = search.deficit(hub)
         cap = wanted.slack(deficit)
         instance, more = _legal(search, instance, hub)
-        if more:
-            priced = _priced(model, instance, pairs, bounds, crew)
+        if more and priced.bound:
+            priced = pocket_bound(model.name, instance, pairs, cut, crew)
         bounds = (*bounds, *([priced.bound] if priced.bound else []))
         bounds = _lifted(model, instance, pairs, bounds, priced, hub, wanted, crew)
     least = 0.0
@@ -131,14 +131,6 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
         least = travel_bound(instance, pairs, cap)
     instance, more = _legal(search, instance, hub)
     return Found(instance, hub, bounds, (*exemptions, *more), deficit, cap, least, (*notes, *_unproven(more)))
-
-
-def _priced(model: Model, instance: Instance, pairs: Pairs, bounds: tuple[Bound, ...], crew: Crew) -> Priced:
-    """The best prices of places that are proved: those of bound P where hubs are free, else of B's minimum cut."""
-    cut = next(one for one in bounds if one.side is not None)
-    if _crossed(instance) and instance.on("population_window"):
-        return pocket_bound(model.name, instance, pairs, cut, crew)
-    return cut_prices(instance, cut)
 
 
 def _crossed(instance: Instance) -> bool:
@@ -185,19 +177,22 @@ def _steps(wanted: Wanted) -> int:
     return int(STEPS_A_SECOND * wanted.seconds)
 
 
-def _searched(model: Model, search: Search, wanted: Wanted, given: Ints, crew: Crew) -> tuple[Ints, list[str]]:
+def _searched(
+    model: Model, search: Search, wanted: Wanted, given: Ints, cut: Bound, crew: Crew
+) -> tuple[Ints, Priced, list[str]]:
     """Start, settle, anneal, then rebuild where the gap is: by annealing, with free hubs by integer programmes."""
     wanted.tell("searching")
     hub = search.settle(search.start(wanted.consortia, given))
-    if search.instance.declared or search.instance.on("stay_in_area"):
-        hub = _cooled(search, wanted, hub)
-    else:
-        hub = search.dissolve(_chained(search, wanted, hub, crew))
+    if _crossed(search.instance):
+        hub, priced = _chained(model, search, wanted, hub, cut, crew)
+        hub = search.dissolve(hub)
         if search.graph is None:
             hub = _opened(model, search, wanted, hub, crew)
         hub = _by_regions(model, search, wanted, hub, crew)
+    else:
+        hub, priced = _cooled(search, wanted, hub), cut_prices(search.instance, cut)
     late = search.out_of_time() and not search.done(hub)
-    return hub, ["the time limit ended the search early: another machine may find another plan"] if late else []
+    return hub, priced, ["the time limit ended the search early: another machine may find another plan"] if late else []
 
 
 def _cooled(search: Search, wanted: Wanted, hub: Ints) -> Ints:
@@ -216,17 +211,30 @@ def _cooled(search: Search, wanted: Wanted, hub: Ints) -> Ints:
     return search.dissolve(search.rebuild(hub, int(rounds)))
 
 
-def _chained(search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
-    """The best of several annealings from one start."""
+def _chained(model: Model, search: Search, wanted: Wanted, hub: Ints, cut: Bound, crew: Crew) -> tuple[Ints, Priced]:
+    """The best of several annealings from one start, and beside them the prices of bound P, which the search then
+    knows too.
+    """
     steps = min(CHAIN_STEPS * len(search.instance), _steps(wanted) // (2 * len(CHAINS)))
     seed = wanted.seed * 1000
     aims = [
         replace(USUAL, steps=steps, people_first=weight * USUAL.hot, seed=seed + number) for number, weight in CHAINS
     ]
-    found = crew.do(annealed, [(search.land, hub, aim) for aim in aims])
-    best = min(found, key=search.energy)
+    side = cut.side if search.instance.on("population_window") else None
+    parts = pockets(model.name, search.instance, search.pairs, side)
+    jobs: list[Pocket | tuple[Land, Ints, Aim]] = [*parts, *((search.land, hub, aim) for aim in aims)]
+    found = crew.do(_begun, jobs, lambda job: float(len(job.pairs)) if isinstance(job, Pocket) else CHAIN_SIZE)
+    priced = priced_by(search.instance, cut, parts, cast("list[Relaxed | None]", found[: len(parts)]))
+    if priced.bound:
+        search.bound, search.priced = max(search.bound, priced.value), (priced.price, *search.priced)
+    best = min(cast("list[Ints]", found[len(parts) :]), key=search.energy)
     wanted.tell(f"searching: gross deficit £{search.deficit(best):,.1f}m, bound £{search.bound:,.1f}m")
-    return best
+    return best, priced
+
+
+def _begun(job: Pocket | tuple[Land, Ints, Aim]) -> Relaxed | Ints | None:
+    """A pocket's relaxation, or an annealing."""
+    return relaxed(job) if isinstance(job, Pocket) else annealed(job)
 
 
 def _opened(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew) -> Ints:
@@ -236,7 +244,7 @@ def _opened(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew)
         if search.out_of_time() or search.done(hub):
             break
         try:
-            mix = unsplit(search.instance, hub) if cycle else opening.start(hub)
+            mix = opening.kept(hub) if cycle else opening.start(hub)
         except (Infeasible, Stopped):
             mix = unsplit(search.instance, hub)
         mix = _reopened(search, opening, wanted, mix, max(1, round(wanted.seconds / seconds)), often=cycle == 0)
@@ -284,6 +292,7 @@ def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: C
         search.pairs,
         search.frozen,
         search.graph,
+        guides=len(search.priced),
         shares=search.shares,
         worth=search.energy,
         holds=search.holds,

@@ -17,7 +17,7 @@ and `lift` goes on from there. Imports `instance`, `bounds`, `programme`, `crew`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,6 +54,11 @@ class Pocket:
         """The hubs of the set."""
         return np.unique(self.pairs.hub)
 
+    @property
+    def large(self) -> bool:
+        """Whether its programme is too large to be solved."""
+        return len(self.pairs) > MOST_PAIRS
+
 
 @dataclass(frozen=True)
 class Priced:
@@ -73,8 +78,10 @@ class Priced:
         return float(self.price.sum() - self.short.sum())
 
 
-def pockets(model: str, instance: Instance, pairs: Pairs, side: Flags) -> list[Pocket]:
-    """The pockets of a minimum cut (n,), those with fewest pairs first."""
+def pockets(model: str, instance: Instance, pairs: Pairs, side: Flags | None) -> list[Pocket]:
+    """The pockets of bound B's minimum cut (n,), those with fewest pairs first."""
+    if side is None:
+        return []
     n, few = len(instance), side if 2 * side.sum() <= len(side) else ~side
     inside = pairs.take(few[pairs.place])
     graph = sp.coo_array((np.ones(len(inside)), (inside.place, n + inside.hub)), shape=(2 * n, 2 * n))
@@ -144,7 +151,9 @@ class Relaxed:
 
 
 def relaxed(pocket: Pocket) -> Relaxed | None:
-    """The relaxation of a pocket; None where nothing is gained or the solver did not end."""
+    """The relaxation of a pocket; None where it is too large, nothing is gained or the solver did not end."""
+    if pocket.large:
+        return None
     try:
         programme, cost = pocket_programme(pocket)
         found = proved(pocket, programme, cost, interior_prices(programme, cost))
@@ -182,11 +191,13 @@ def cut_prices(instance: Instance, cut: Bound) -> Priced:
 
 def pocket_bound(model: str, instance: Instance, pairs: Pairs, cut: Bound, crew: Crew) -> Priced:
     """Bound P over the possible pairs, from the minimum cut of bound B; without a gain, the prices of the cut."""
-    assert cut.side is not None
     found = pockets(model, instance, pairs, cut.side)
-    solved = [number for number, pocket in enumerate(found) if len(pocket.pairs) <= MOST_PAIRS]
-    answers = crew.do(relaxed, [found[number] for number in solved], lambda pocket: float(len(pocket.pairs)))
-    gained = {number: answer for number, answer in zip(solved, answers, strict=True) if answer is not None}
+    return priced_by(instance, cut, found, crew.do(relaxed, found, lambda pocket: float(len(pocket.pairs))))
+
+
+def priced_by(instance: Instance, cut: Bound, found: Sequence[Pocket], answers: Sequence[Relaxed | None]) -> Priced:
+    """Bound P from the relaxations of all pockets; without a gain, the prices of the cut."""
+    gained = {number: answer for number, answer in enumerate(answers) if answer is not None}
     given = cut_prices(instance, cut)
     if not gained:
         return given
@@ -194,7 +205,7 @@ def pocket_bound(model: str, instance: Instance, pairs: Pairs, cut: Bound, crew:
     short = given.short + sum(one.short for one in gained.values())
     prices = {numbered(number, row): price for number, one in gained.items() for row, price in one.prices.items()}
     gain = sum(one.gain for one in gained.values())
-    words = _words(gain, len(gained), len(found) - len(solved), len(prices))
+    words = _words(gain, len(gained), sum(pocket.large for pocket in found), len(prices))
     return Priced(price, short, Bound("P", given.value + gain, words, prices=prices))
 
 

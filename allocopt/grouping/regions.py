@@ -82,8 +82,9 @@ def annealed(job: tuple[Land, Ints, Aim]) -> Ints:
 
 @dataclass
 class Rounds:
-    """Rounds of regions over one instance; `shares` itemises the gap of a plan by hub, `worth` says which is better,
-    `holds` whether every place may join its hub and consortia are connected where they must be.
+    """Rounds of regions over one instance; `shares` itemises by hub the gap of a plan to one of `guides` bounds, in
+    turn, `worth` says which plan is better, `holds` whether every place may join its hub and consortia are connected
+    where they must be.
     """
 
     model: str
@@ -91,21 +92,23 @@ class Rounds:
     pairs: Pairs
     frozen: Flags
     graph: Graph | None
-    shares: Callable[[Ints], Array]
+    shares: Callable[[Ints, int], Array]
     worth: Callable[[Ints], float]
     holds: Callable[[Ints], bool]
     draw: np.random.Generator
     crew: Crew
+    guides: int = 1
     effort: Effort = EFFORT
-    tried: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    """how often each hub was the middle of a region in vain"""
+    rounds: int = 0
+    tried: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    """(guides, n) how often each hub was the middle of a region in vain"""
 
     def __post_init__(self) -> None:
-        self.tried = np.zeros(len(self.instance), dtype=np.int64)
+        self.tried = np.zeros((self.guides, len(self.instance)), dtype=np.int64)
 
     def anneal(self, hub: Ints, land: Land, cold: float, people: float) -> Ints:
         """The plan after one round of regions annealed down to `cold`; heats and weights are drawn."""
-        middles = self._middles(hub, *ANNEALED)
+        guide, middles = self._middles(hub, *ANNEALED)
         jobs = list[tuple[Land, Ints, Aim]]()
         for _, chosen in middles:
             focus = np.flatnonzero(np.isin(hub, chosen) & ~self.frozen)
@@ -116,53 +119,54 @@ class Rounds:
             jobs.append((land, hub, aim))
         start, done = hub, self.crew.do(annealed, jobs, lambda job: float(job[2].steps))
         for (middle, _), found in zip(middles, done, strict=True):
-            self.tried[middle] += 1
+            self.tried[guide, middle] += 1
             new = np.where(found != start, found, hub)
             if self.worth(new) < self.worth(hub) - 1e-9 and self.holds(new):
                 hub = new
-                self.tried[middle] = 0
+                self.tried[guide, middle] = 0
         return hub
 
     def round(self, hub: Ints) -> Ints:
         """The plan after one round of integer programmes."""
-        middles = self._middles(hub, FEWEST, 0)
-        jobs = [self._job(hub, chosen) for _, chosen in middles]
+        guide, middles = self._middles(hub, FEWEST, 0)
+        jobs = [self._job(hub, chosen, self.tried[guide]) for _, chosen in middles]
         for (middle, _), job, found in zip(middles, jobs, self.crew.do(solve_region, jobs, _size), strict=True):
-            self.tried[middle] += 1
+            self.tried[guide, middle] += 1
             if found is None:
                 continue
             new = hub.copy()
             new[job.part.places] = found
             if self.worth(new) < self.worth(hub) - 1e-9:
                 hub = new
-                self.tried[middle] = 0
+                self.tried[guide, middle] = 0
         return hub
 
-    def _middles(self, hub: Ints, fewest: int, most: int) -> list[tuple[int, Ints]]:
-        """Hubs drawn by their share of the gap, each with the hubs nearest to it that are not in another region;
-        with `most` 0 the more of them the oftener they were drawn in vain.
+    def _middles(self, hub: Ints, fewest: int, most: int) -> tuple[int, list[tuple[int, Ints]]]:
+        """Whose turn it is to say where the gap lies, and hubs drawn by their share of it, each with the hubs nearest
+        to it that are not in another region; with `most` 0 the more of them the oftener they were drawn in vain.
         """
-        share = np.maximum(self.shares(hub), 0.0) * 0.7**self.tried
-        share = np.where(share > CLOSE * 0.7**self.tried, share, 0.0)
+        guide = self.rounds % self.guides
+        self.rounds += 1
+        tried, share = self.tried[guide], self.shares(hub, guide)
+        share = np.where(share > CLOSE, share, 0.0) * 0.7**tried
         left = np.zeros(len(hub), dtype=bool)
         left[hub] = True
         found = list[tuple[int, Ints]]()
         while len(found) < ROUND and (share * left).sum() > 0:
             weight = share * left
             middle = int(self.draw.choice(len(hub), p=weight / weight.sum()))
-            upto = most or min(MOST, 2 * FEWEST + 2 * int(self.tried[middle]))
+            upto = most or min(MOST, 2 * FEWEST + 2 * int(tried[middle]))
             number = int(self.draw.integers(fewest, upto + 1))
             near = np.flatnonzero(left)
             order = np.argsort(self.instance.km(np.full(len(near), middle), near), kind="stable")
             chosen = near[order[:number]]
             left[chosen] = False
             found.append((middle, chosen))
-        return found
+        return guide, found
 
-    def _job(self, hub: Ints, chosen: Ints) -> RegionJob:
+    def _job(self, hub: Ints, chosen: Ints, tried: Ints) -> RegionJob:
         places = np.flatnonzero(np.isin(hub, chosen))
-        tried = int(self.tried[chosen].max())
-        most = min(PAIRS_MOST, PAIRS_FIRST + 1_000 * tried)
+        most = min(PAIRS_MOST, PAIRS_FIRST + 1_000 * int(tried[chosen].max()))
         pairs = self._pairs(hub, places, chosen, most)
         return RegionJob(self.model, self.instance, Part(places, pairs), hub[places], self.graph, self.effort)
 
@@ -190,7 +194,7 @@ class Rounds:
 def improve(rounds: Rounds, hub: Ints, number: int, done: Callable[[Ints], bool]) -> Ints:
     """The plan after at most so many rounds; fewer where nothing of the gap is left or it is good enough."""
     for _ in range(number):
-        if done(hub) or not (rounds.shares(hub) > CLOSE).any():
+        if done(hub) or not (rounds.shares(hub, 0) > CLOSE).any():
             break
         hub = rounds.round(hub)
     return hub

@@ -38,14 +38,14 @@ class Search:
     pairs: Pairs
     bound: float
     """GBP m that gross deficit is proven not to fall below"""
-    priced: Array
-    """(n,) GBP m, the prices of places that prove it"""
+    priced: tuple[Array, ...]
+    """(n,) GBP m each, the prices of places that prove it, then those of lower bounds"""
     seed: int
     graph: Graph | None = None
     frozen: Flags = field(default_factory=lambda: np.zeros(0, dtype=bool))
     """(n,) places that stay where the start puts them: with declared hubs, those excused from reach"""
-    target: float = 0.0
-    """gross deficit at which to stop"""
+    gap: float = 1.0
+    """gap, a fraction, at which to stop"""
     out_of_time: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
@@ -106,11 +106,12 @@ class Search:
         """Gross deficit and everything outside limits, weighted."""
         return self.deficit(hub) + float(self.outside(hub).sum())
 
-    def shares(self, hub: Ints) -> Array:
-        """Each consortium's share of the gap, and what it lies outside limits, (n,) by hub."""
+    def shares(self, hub: Ints, guide: int = 0) -> Array:
+        """Each consortium's share of the gap to one bound, and what it lies outside limits, (n,) by hub."""
         n = len(hub)
         net = np.bincount(hub, weights=self.instance.over, minlength=n)
-        return np.asarray(np.maximum(0.0, net) - np.bincount(hub, weights=self.priced, minlength=n) + self.outside(hub))
+        price = np.bincount(hub, weights=self.priced[guide], minlength=n)
+        return np.asarray(np.maximum(0.0, net) - price + self.outside(hub))
 
     # the start ------------------------------------------------------------------------------------------------------
 
@@ -285,7 +286,8 @@ class Search:
 
     def done(self, hub: Ints) -> bool:
         """Whether a plan is legal and as good as was asked."""
-        return self.deficit(hub) <= self.target and float(self.outside(hub).sum()) <= 1e-9
+        target = self.bound / (1 - self.gap) if self.gap < 1 else 0.0
+        return self.deficit(hub) <= target and float(self.outside(hub).sum()) <= 1e-9
 
     def rebuild(self, hub: Ints, rounds: int) -> Ints:
         """Neighbourhoods drawn by their share of the gap, rebuilt and annealed; kept when they are better."""

@@ -38,6 +38,8 @@ class IntegerPoint:
     values: Array
     bound: float
     optimal: bool
+    prices: Array
+    """(m,) row prices of a relaxation, zeros otherwise"""
 
 
 def minimise_whole(
@@ -88,4 +90,5 @@ def _read(highs: highspy.Highs, compiled: Compiled, *, relaxed: bool) -> Integer
     if not relaxed:
         values = np.where(compiled.integer, np.round(values), values)
     bound = info.objective_function_value if relaxed else info.mip_dual_bound
-    return IntegerPoint(values, float(bound), status == highspy.HighsModelStatus.kOptimal)
+    prices = np.array(solution.row_dual) if relaxed and solution.dual_valid else np.zeros(compiled.matrix.shape[0])
+    return IntegerPoint(values, float(bound), status == highspy.HighsModelStatus.kOptimal, prices)
