@@ -52,9 +52,19 @@ class Case:
     most_gbp_m: float = float("inf")
     most_km: float = float("inf")
     travel_gap: float = 1.0
+    slack: str = "0.01%"
+    """of gross deficit, that its stage leaves to travel"""
 
 
-OPEN = Case("free hubs", {"reach": {"max": 25.0}, "population_window": WINDOW}, 0.015, 600, free=True, most_km=7.0)
+OPEN = Case(
+    "free hubs",
+    {"reach": {"max": 25.0}, "population_window": WINDOW},
+    0.015,
+    600,
+    free=True,
+    most_km=7.0,
+    slack="0.05%",
+)
 GIVEN = (
     Case("areas", {"reach": {"max": 55.0}, "stay_in_area": {}}, 0.001, 60, travel_gap=0.01),
     Case(
@@ -120,7 +130,7 @@ def solved(case: Case, instance: Instance, workers: int, effort: float) -> Solut
     """The plan of a case."""
     model = load_model("consortia")
     objectives = [model.objective(name) for name in ("gross_deficit", "travel")]
-    solver = Solver.model_validate({"gap": f"{100 * case.gap}%", "time_limit": f"{case.seconds}s"})
+    solver = Solver.model_validate({"gap": f"{100 * case.gap}%", "time_limit": f"{case.seconds}s", "slack": case.slack})
     said = {"deterministic": True, "workers": workers, "effort": effort, "travel_gap": f"{100 * case.travel_gap}%"}
     return solve_grouping(Task(model, instance, objectives, solver, Grouping.model_validate(said)))
 
@@ -157,12 +167,13 @@ def row(case: Case, found: Solution, where: np.ndarray, took: tuple[float, float
     """One row of the table."""
     deficit, travel = found.stages
     wrong = broken(found, where)
-    met = deficit.gap <= case.gap and deficit.final_value < case.most_gbp_m and travel.final_value < case.most_km
+    gap = (deficit.final_value - deficit.bound) / max(deficit.final_value, 1e-6)
+    met = gap <= case.gap and deficit.final_value < case.most_gbp_m and travel.final_value < case.most_km
     met = met and travel.gap <= case.travel_gap and took[0] <= case.seconds and not wrong
     asked = f"{case.gap:.1%}" if case.gap < 1 else f"< {case.most_gbp_m:,.0f}"
     return (
-        f"{case.name:<23} {asked:>6} {case.seconds:>4} s | {deficit.value:9.3f} {deficit.bound:9.3f} "
-        f"{deficit.gap:8.3%} {deficit.by:<8} | {travel.final_value:7.3f} km {travel.bound:7.3f} {travel.gap:7.2%} | "
+        f"{case.name:<23} {asked:>6} {case.seconds:>4} s | {deficit.final_value:9.3f} {deficit.bound:9.3f} "
+        f"{gap:8.3%} {deficit.by:<8} | {travel.final_value:7.3f} km {travel.bound:7.3f} {travel.gap:7.2%} | "
         f"{len(np.unique(found.hub)):4d} {len(found.exemptions):3d} | {took[0]:6.1f} s {took[1]:6.1f} s | "
         f"{'met' if met else 'NOT met'}{'' if not wrong else f'; ILLEGAL: {wrong[:3]}'}"
     )
