@@ -67,7 +67,7 @@ grouping.jointly grouping.alternatives
 grouping.moves grouping.crew
 grouping.anneal grouping.travel
 grouping.mixes
-grouping.pockets grouping.hubs
+grouping.pockets grouping.hubs grouping.beforehand
 grouping.regions grouping.lift
 grouping.search
 grouping.national

@@ -21,7 +21,7 @@ from allocopt.grouping.bounds import Bound, area_bound, reach_bound
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import Exemption, left_out, trouble, with_exemptions
 from allocopt.grouping.hubs import Opening
-from allocopt.grouping.instance import Instance, Ints, Pairs, legal_pairs, possible_pairs
+from allocopt.grouping.instance import Flags, Instance, Ints, Pairs, legal_pairs, possible_pairs
 from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.mixes import Mix, unsplit
 from allocopt.grouping.neighbours import Graph
@@ -101,6 +101,7 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
     exemptions, given = _exemptions(model, instance, wanted)
     instance = with_exemptions(instance, exemptions)
     pairs = legal_pairs(instance, possible_pairs(instance))
+    instance = replace(instance, may_hub=instance.may_hub & _own(instance, pairs))
     wanted.tell("bounds")
     area, cut = area_bound(instance), reach_bound(instance, pairs)
     bounds = (*((area,) if area else ()), cut)
@@ -119,18 +120,25 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
         hub, priced, notes = _searched(model, search, wanted, given, cut, crew)
         deficit = search.deficit(hub)
         cap = wanted.slack(deficit)
-        instance, more = _legal(search, instance, hub)
+        found, more = _legal(search, instance, hub, wanted)
         if more and priced.bound:
-            priced = pocket_bound(model.name, instance, pairs, cut, crew)
+            priced = pocket_bound(model.name, found, pairs, cut, crew)
         bounds = (*bounds, *([priced.bound] if priced.bound else []))
-        bounds = _lifted(model, instance, pairs, bounds, priced, hub, wanted, crew)
+        bounds = _lifted(model, found, pairs, bounds, priced, hub, wanted, crew)
     least = 0.0
     if wanted.travel:
         wanted.tell("travel")
         hub = search.shorten(hub, cap, min(_steps(wanted) // 3, TRAVEL_STEPS * len(hub)))
-        least = travel_bound(instance, pairs, cap)
-    instance, more = _legal(search, instance, hub)
-    return Found(instance, hub, bounds, (*exemptions, *more), deficit, cap, least, (*notes, *_unproven(more)))
+        least = travel_bound(found, pairs, cap)
+    found, more = _legal(search, instance, hub, wanted)
+    return Found(found, hub, bounds, (*exemptions, *more), deficit, cap, least, (*notes, *_unproven(more)))
+
+
+def _own(instance: Instance, pairs: Pairs) -> Flags:
+    """(n,) places that may be a hub themselves: a place locked to another may not."""
+    own = np.zeros(len(instance), dtype=bool)
+    own[pairs.hub[pairs.place == pairs.hub]] = True
+    return own
 
 
 def _crossed(instance: Instance) -> bool:
@@ -317,8 +325,10 @@ def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: C
     return hub
 
 
-def _legal(search: Search, instance: Instance, hub: Ints) -> tuple[Instance, tuple[Exemption, ...]]:
-    """Consortia that the search left outside a limit are waived by name: fewer may do, and a note says so."""
+def _legal(search: Search, instance: Instance, hub: Ints, wanted: Wanted) -> tuple[Instance, tuple[Exemption, ...]]:
+    """Consortia that the search left outside a limit are waived by name: fewer may do, and a note says so. Raises
+    Stopped where none may be.
+    """
     people = np.bincount(hub, weights=instance.population, minlength=len(hub))
     hubs = np.unique(hub)
     least, most = instance.said("population_window", "min", 0.0), instance.said("population_window", "max", np.inf)
@@ -333,6 +343,12 @@ def _legal(search: Search, instance: Instance, hub: Ints) -> tuple[Instance, tup
         more += [
             Exemption("balance_band", instance.places[h]) for h in hubs.tolist() if outside[h] > 1e-6 and h not in short
         ]
+    if more and not wanted.exempt:
+        codes = ", ".join(one.code for one in more[:10])
+        raise Stopped(
+            f"no plan within every limit was found: the best leaves {len(more)} consortia outside one ({codes}); allow "
+            "more time, widen the limit, or let grouping.exempt: least name them"
+        )
     return with_exemptions(instance, tuple(more)), tuple(more)
 
 

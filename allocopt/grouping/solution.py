@@ -15,6 +15,7 @@ from multiprocessing import get_context
 import numpy as np
 
 from allocopt.errors import AllocoptError, Cure, Infeasible, Problem, Stopped
+from allocopt.grouping.beforehand import of_small_parts, refuse_hopeless
 from allocopt.grouping.bounds import Bound, bounds_of
 from allocopt.grouping.exact import Answer, Slack, solve_part
 from allocopt.grouping.exempt import Exemption, least_exemptions, unreachable, with_exemptions
@@ -86,7 +87,7 @@ def solve_grouping(task: Task) -> Solution:
     graph = delaunay_graph(task.instance) if task.instance.on("contiguity") else None
     parts = components(task.instance, pairs)
     if _too_large(task, pairs, parts):
-        return _nationally(task, exempt, graph)
+        return _nationally(task, exempt, graph, pairs, parts)
     task.tell("bounds")
     bounds, unsaid = _all_bounds(task, pairs, parts)
     beyond = _beyond_search(task, pairs, parts)
@@ -157,11 +158,18 @@ def _beyond_search(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> tuple[str
     return (f"{said}, whose gap may be wide; with stay_in_area, or a smaller reach, the parts are smaller",)
 
 
-def _nationally(task: Task, exempt: tuple[Exemption, ...], graph: Graph | None) -> Solution:
+def _nationally(
+    task: Task, exempt: tuple[Exemption, ...], graph: Graph | None, pairs: Pairs, parts: list[Ints]
+) -> Solution:
     """The whole instance searched, with the certificates of the bounds."""
     names = [one.name for one in task.objectives]
     if names[:1] != ["gross_deficit"] or not set(names) <= {"gross_deficit", "travel", "moves", "crossings"}:
         raise Stopped("at national size a search starts from gross_deficit: list it first")
+    refuse_hopeless(task.instance, pairs, parts)
+    more = of_small_parts(task.model, task.instance, pairs, parts, max(10.0, task.solver.time_limit / 10))
+    if more and task.grouping.exempt == "none":
+        raise cannot_hold(more)
+    task.instance, exempt = with_exemptions(task.instance, more), (*exempt, *more)
     wanted = Wanted(
         gap=task.asked(0),
         travel="travel" in names,
@@ -259,6 +267,13 @@ class Job:
     slacks: tuple[Slack, ...]
     graph: Graph | None
     exempt: bool
+    deadline: float
+    """clock time after which each stage gets a second, no more; without end where nodes bound the programmes"""
+
+    def in_time(self) -> tuple[Effort, ...]:
+        """The efforts with what is left until the deadline."""
+        left = max(1.0, (self.deadline - time.time()) / len(self.efforts))
+        return tuple(replace(one, seconds=min(one.seconds, left)) for one in self.efforts)
 
 
 def _job(task: Task, part: Part, bounds: Sequence[Bound], graph: Graph | None) -> Job:
@@ -275,7 +290,8 @@ def _job(task: Task, part: Part, bounds: Sequence[Bound], graph: Graph | None) -
     slacks = tuple(task.slack(number, len(part.places)) for number in range(len(task.objectives)))
     names = tuple(one.name for one in task.objectives)
     exempt = task.grouping.exempt == "least"
-    return Job(task.model.name, names, task.instance, part, tuple(efforts), slacks, graph, exempt)
+    deadline = time.time() + task.left
+    return Job(task.model.name, names, task.instance, part, tuple(efforts), slacks, graph, exempt, deadline)
 
 
 _SHARE_OF_TIME = 0.15
@@ -287,7 +303,8 @@ def run_job(job: Job) -> tuple[Answer, tuple[Exemption, ...]]:
     objectives = [model.objective(name) for name in job.objectives]
 
     def solved(instance: Instance, part: Part) -> Answer:
-        return solve_part(model, instance, part, objectives, efforts=job.efforts, slacks=job.slacks, graph=job.graph)
+        efforts = job.in_time()
+        return solve_part(model, instance, part, objectives, efforts=efforts, slacks=job.slacks, graph=job.graph)
 
     try:
         return solved(job.instance, job.part), ()
