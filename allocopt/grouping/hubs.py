@@ -4,8 +4,7 @@ With the hubs fixed and places split, a grouping is a linear programme (`mixes`)
 takes parts of the map where the gap lies: in the middle of a part every place may be a hub, around it the present hubs
 stay, and a place that is split with the rest of the map keeps the share that it has there. Only the hubs are whole
 numbers, so that each programme is small, starts from the present plan and never makes it worse. Where the gap lies is
-asked in turn of each bound's prices and of the mix itself: measured on two national years, each goes on where the
-others stall.
+said in turn by the prices of a bound and by those of the mix, which say too what each new hub promises (`mixes`).
 
 Whole places cost hardly more where many are in reach of each other, and up to 3% where few are (measured with the hubs
 kept): there the hubs are chosen once more while places are made whole, part by part, and those around give way by being
@@ -17,11 +16,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
-from allocopt.grouping.mixes import HAIR, Mix, columns_of, looked_up, mixed, shares_of, taken, unsplit
+from allocopt.grouping.mixes import HAIR, Mix, columns_of, looked_up, mixed, promise, shares_of, taken, unsplit
 from allocopt.grouping.programme import Part, build_part
 from allocopt.model import Model, load_model
 from allocopt.solve.compiled import Compiled, compile_problem
@@ -33,10 +33,10 @@ MIDDLE = (3, 8)
 """Present hubs in the middle of a part; those around it are twice as many and a few."""
 PAIRS = 6_000
 """Pairs of a part's programme whose hub is open to choice."""
+LUCK = (0.3, 1.0)
+"""What a hub promises counts by a factor drawn between these, so that another try has other hubs."""
 WORTH = 0.02
 """GBP m: a smaller gain is not taken, and a smaller share of the gap is not looked at."""
-STEP = 0.05
-"""GBP m for each GBP 1m: a smaller difference in worth between neighbours is not looked at."""
 EFFORT = Effort(gap_absolute=0.1, nodes=20)
 FIRM, FIRM_PAIRS = Effort(gap_absolute=0.03, nodes=8), 3_000
 """How far a part is solved whose places are split no more, and its pairs whose hub is open to choice."""
@@ -150,10 +150,10 @@ class Opening:
         return self._mixed(self._gathered(hub))
 
     def kept(self, hub: Ints) -> Mix:
-        """A plan as it stands, with what overspend would cost were its places split."""
+        """A plan as it stands, with the prices that its places would have were they split."""
         plan = unsplit(self.instance, hub)
         try:
-            return replace(plan, worth=self.start(hub).worth)
+            return replace(plan, price=self.start(hub).price)
         except (Infeasible, Stopped):
             return plan
 
@@ -200,11 +200,8 @@ class Opening:
         guide = self.rounds % guides
         for _ in range(guides):
             guide, self.rounds = self.rounds % guides, self.rounds + 1
-            if guide < len(self.priced):
-                weight, least = self.shares(mix, guide), WORTH
-            else:
-                weight, least = mix.steps(self.instance), STEP
-            weight = np.where(weight > least, weight, 0.0)
+            weight = self.shares(mix, guide) if guide < len(self.priced) else self._promised(mix)
+            weight = np.where(weight > WORTH, weight, 0.0)
             if weight.any():
                 break
         return guide, weight
@@ -252,6 +249,17 @@ class Opening:
         km = self.instance.km(np.full(len(hubs), middle), hubs)
         return hubs[np.argsort(km, kind="stable")[: 3 * number + 4]]
 
+    def _promised(self, mix: Mix) -> Array:
+        """The most that a new hub near each hub promises, (n,)."""
+        found, position = np.zeros(len(self.instance)), self.instance.position
+        if mix.price is None or position is None:
+            return found
+        hope = promise(self.instance, self.pairs, mix.price)
+        new = np.setdiff1d(np.flatnonzero(hope > WORTH), mix.hubs)
+        near = mix.hubs[cKDTree(position[mix.hubs]).query(position[new])[1]]
+        np.maximum.at(found, near, hope[new])
+        return found
+
     def _middles(self, mix: Mix, share: Array) -> list[tuple[int, Ints, int]]:
         """Hubs drawn by their share of the gap (n,), each with the hubs nearest to it that are in no other part, and
         how many of them are its middle.
@@ -295,9 +303,17 @@ class Opening:
         may[middle] = False
         size = np.bincount(self.pairs.hub, weights=(here > 0)[self.pairs.place], minlength=n)
         own = np.bincount(self.pairs.hub[self.pairs.place == self.pairs.hub], minlength=n) > 0
-        drawn = self.draw.permutation(np.flatnonzero(may & own))
+        drawn = self._drawn(mix, np.flatnonzero(may & own))
         drawn = drawn[np.cumsum(size[drawn]) <= most - size[middle].sum()]
         return _flags(n, np.concatenate([middle, drawn]))
+
+    def _drawn(self, mix: Mix, hubs: Ints) -> Ints:
+        """Possible hubs in the order in which they are tried: drawn, those that promise most before the others."""
+        drawn = self.draw.permutation(hubs)
+        if mix.price is None:
+            return drawn
+        hope = promise(self.instance, self.pairs.take(_flags(len(self.instance), hubs)[self.pairs.hub]), mix.price)
+        return drawn[np.argsort(-hope[drawn] * self.draw.uniform(*LUCK, len(drawn)), kind="stable")]
 
 
 def _size(job: HubJob) -> float:

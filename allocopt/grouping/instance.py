@@ -117,6 +117,11 @@ class Instance:
         listed = self.said(rule, "waive", [])
         return np.isin(np.array(self.places, dtype=object).astype(str), listed if isinstance(listed, list) else [])
 
+    def let_off(self, rule: str) -> Flags:
+        """(n,) hubs whose consortium a rule's `waive` list lets off, by their own code or their area's."""
+        areas = np.array(self.area, dtype=object).astype(str)
+        return self.waived(rule) | np.isin(areas, self.said(rule, "waive", []))
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -166,9 +171,7 @@ def legal_pairs(instance: Instance, pairs: Pairs) -> Pairs:
     if least is None or instance.declared:
         return pairs
     people = np.bincount(pairs.hub, weights=instance.population[pairs.place], minlength=len(instance))
-    waived = np.isin(np.array(instance.places), instance.said("population_window", "waive", []))
-    areas = np.isin(np.array(instance.area), instance.said("population_window", "waive", []))
-    return pairs.take(((people >= least) | waived | areas)[pairs.hub])
+    return pairs.take(((people >= least) | instance.let_off("population_window"))[pairs.hub])
 
 
 def _within_areas(instance: Instance) -> Pairs:

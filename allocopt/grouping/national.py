@@ -59,6 +59,8 @@ VAIN, AGAIN = 6, 3
 FIRM_HEATS = (0.01, 0.02, 0.05, 0.1)
 """Heats, GBP m, at which a plan of whole places is brought within its limits."""
 LIFT_NODES = 20
+TOUCHING = 1e-7
+"""Thousand people, or GBP m: a consortium that misses a limit by less keeps it."""
 
 
 @dataclass(frozen=True)
@@ -329,20 +331,14 @@ def _legal(search: Search, instance: Instance, hub: Ints, wanted: Wanted) -> tup
     """Consortia that the search left outside a limit are waived by name: fewer may do, and a note says so. Raises
     Stopped where none may be.
     """
-    people = np.bincount(hub, weights=instance.population, minlength=len(hub))
-    hubs = np.unique(hub)
-    least, most = instance.said("population_window", "min", 0.0), instance.said("population_window", "max", np.inf)
-    if (people[hubs] > most * (1 + 1e-9)).any():
+    few, many, beyond = search.misses(hub)
+    if (many > TOUCHING).any():
         raise Stopped("no plan within the population window was found: allow more time or widen the window")
-    short = [h for h in hubs.tolist() if people[h] < least * (1 - 1e-9)]
-    excused = set(instance.said("population_window", "waive", []))
-    short = [h for h in short if not {instance.places[h], instance.area[h]} & excused]
-    more = [Exemption("population_window", instance.places[h]) for h in short]
-    if instance.on("balance_band"):
-        outside = search.outside(hub)
-        more += [
-            Exemption("balance_band", instance.places[h]) for h in hubs.tolist() if outside[h] > 1e-6 and h not in short
-        ]
+    more = [
+        Exemption(rule, instance.places[h])
+        for rule, miss in (("population_window", few), ("balance_band", beyond))
+        for h in np.flatnonzero(miss > TOUCHING).tolist()
+    ]
     if more and not wanted.exempt:
         codes = ", ".join(one.code for one in more[:10])
         raise Stopped(

@@ -91,16 +91,21 @@ class Search:
 
     def outside(self, hub: Ints) -> Array:
         """How far each consortium lies outside its limits, weighted, (n,) by hub."""
+        few, many, beyond = self.misses(hub)
+        return PEOPLE * (few + many) + BAND * beyond
+
+    def misses(self, hub: Ints) -> tuple[Array, Array, Array]:
+        """By hub (n,) thousand people too few and too many, and GBP m outside the balance band."""
         n, limits = len(hub), self.land.limits
         people = np.bincount(hub, weights=self.people, minlength=n)
-        here = people > 0
-        miss = np.maximum(0.0, limits[0] - people) + np.maximum(0.0, people - limits[1])
-        found = PEOPLE * np.where(here, miss, 0.0)
+        few = np.where((people > 0) & ~self.instance.let_off("population_window"), limits[0] - people, 0.0)
+        beyond = np.zeros(n)
         if limits[2] >= 0:
             net = np.bincount(hub, weights=self.instance.over, minlength=n)
             budget = np.bincount(hub, weights=self.instance.budget, minlength=n)
-            found += BAND * np.maximum(0.0, np.abs(net + self.land.land[:, 6] * budget) - limits[2] * budget)
-        return np.asarray(found)
+            beyond = np.abs(net + self.land.land[:, 6] * budget) - limits[2] * budget
+            beyond = np.where(self.instance.let_off("balance_band"), 0.0, np.maximum(0.0, beyond))
+        return np.maximum(0.0, few), np.maximum(0.0, people - limits[1]), beyond
 
     def energy(self, hub: Ints) -> float:
         """Gross deficit and everything outside limits, weighted."""
