@@ -4,7 +4,8 @@ With the hubs fixed and places split, a grouping is a linear programme (`mixes`)
 takes parts of the map where the gap lies: in the middle of a part every place may be a hub, around it the present hubs
 stay, and a place that is split with the rest of the map keeps the share that it has there. Only the hubs are whole
 numbers, so that each programme is small, starts from the present plan and never makes it worse. Where the gap lies is
-said in turn by the prices of a bound and by those of the mix, which say too what each new hub promises (`mixes`).
+said by each bound's prices and by what overspend is worth in neighbouring consortia: another takes its turn where one
+gains little, since each goes on where the others stall.
 
 Whole places cost hardly more where many are in reach of each other, and up to 3% where few are (measured with the hubs
 kept): there the hubs are chosen once more while places are made whole, part by part, and those around give way by being
@@ -16,12 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
-from allocopt.grouping.mixes import HAIR, Mix, columns_of, looked_up, mixed, promise, shares_of, taken, unsplit
+from allocopt.grouping.mixes import HAIR, Mix, columns_of, looked_up, mixed, shares_of, taken, unsplit
 from allocopt.grouping.programme import Part, build_part
 from allocopt.model import Model, load_model
 from allocopt.solve.compiled import Compiled, compile_problem
@@ -33,10 +33,12 @@ MIDDLE = (3, 8)
 """Present hubs in the middle of a part; those around it are twice as many and a few."""
 PAIRS = 6_000
 """Pairs of a part's programme whose hub is open to choice."""
-LUCK = (0.3, 1.0)
-"""What a hub promises counts by a factor drawn between these, so that another try has other hubs."""
 WORTH = 0.02
 """GBP m: a smaller gain is not taken, and a smaller share of the gap is not looked at."""
+ENOUGH = 0.03
+"""The share of the gap that a round gains where its guide keeps its turn."""
+STEP = 0.05
+"""GBP m for each GBP 1m: a smaller difference in worth between neighbours is not looked at."""
 EFFORT = Effort(gap_absolute=0.1, nodes=20)
 FIRM, FIRM_PAIRS = Effort(gap_absolute=0.03, nodes=8), 3_000
 """How far a part is solved whose places are split no more, and its pairs whose hub is open to choice."""
@@ -138,7 +140,8 @@ class Opening:
     crew: Crew
     patience: float = float("inf")
     """seconds that one programme may take"""
-    rounds: int = 0
+    guide: int = 0
+    """whose turn it is: the prices of a bound, or after them what overspend is worth"""
     tried: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     """(guides, n) how often each hub was the middle of a part in vain"""
 
@@ -150,10 +153,10 @@ class Opening:
         return self._mixed(self._gathered(hub))
 
     def kept(self, hub: Ints) -> Mix:
-        """A plan as it stands, with the prices that its places would have were they split."""
+        """A plan as it stands, with what overspend would cost were its places split."""
         plan = unsplit(self.instance, hub)
         try:
-            return replace(plan, price=self.start(hub).price)
+            return replace(plan, worth=self.start(hub).worth)
         except (Infeasible, Stopped):
             return plan
 
@@ -179,8 +182,8 @@ class Opening:
 
     def round(self, mix: Mix) -> Mix:
         """The mix after one round of parts."""
-        guide, weight = self._guide(mix)
-        tried = self.tried[guide]
+        weight, before = self._weight(mix), mix.deficit(self.instance.over)
+        tried = self.tried[self.guide]
         middles = self._middles(mix, weight * 0.7**tried)
         jobs = [self._job(mix, near, number) for _, near, number in middles]
         for (middle, near, _), job, found in zip(middles, jobs, self.crew.do(reopened, jobs, _size), strict=True):
@@ -188,23 +191,27 @@ class Opening:
             if found is not None:
                 mix = taken(mix, near, job.pairs, found)
                 tried[middle] = 0
+        if before - mix.deficit(self.instance.over) < ENOUGH * max(0.0, float(self.shares(mix).sum())):
+            self.guide = (self.guide + 1) % len(self.tried)
         return mix
 
     def shares(self, mix: Mix, guide: int = 0) -> Array:
         """Each consortium's share of the gap at the prices of one bound, (n,) by hub."""
         return np.maximum(0.0, mix.overspend(self.instance.over)) - mix.overspend(self.priced[guide])
 
-    def _guide(self, mix: Mix) -> tuple[int, Array]:
-        """Whose turn it is to say where the gap lies, and what it says, (n,) by hub; the next where it says nothing."""
-        guides, weight = len(self.tried), np.zeros(len(self.instance))
-        guide = self.rounds % guides
-        for _ in range(guides):
-            guide, self.rounds = self.rounds % guides, self.rounds + 1
-            weight = self.shares(mix, guide) if guide < len(self.priced) else self._promised(mix)
-            weight = np.where(weight > WORTH, weight, 0.0)
+    def _weight(self, mix: Mix) -> Array:
+        """Where the gap lies, (n,) by hub, as the guide says whose turn it is; the next where it says nothing."""
+        weight = np.zeros(len(self.instance))
+        for _ in self.tried:
+            if self.guide < len(self.priced):
+                weight, least = self.shares(mix, self.guide), WORTH
+            else:
+                weight, least = mix.steps(self.instance), STEP
+            weight = np.where(weight > least, weight, 0.0)
             if weight.any():
                 break
-        return guide, weight
+            self.guide = (self.guide + 1) % len(self.tried)
+        return weight
 
     def settle(self, mix: Mix, most: int) -> Ints:
         """A plan near a mix: in at most so many parts, dearest first, places are split no more, and those around give
@@ -249,17 +256,6 @@ class Opening:
         km = self.instance.km(np.full(len(hubs), middle), hubs)
         return hubs[np.argsort(km, kind="stable")[: 3 * number + 4]]
 
-    def _promised(self, mix: Mix) -> Array:
-        """The most that a new hub near each hub promises, (n,)."""
-        found, position = np.zeros(len(self.instance)), self.instance.position
-        if mix.price is None or position is None:
-            return found
-        hope = promise(self.instance, self.pairs, mix.price)
-        new = np.setdiff1d(np.flatnonzero(hope > WORTH), mix.hubs)
-        near = mix.hubs[cKDTree(position[mix.hubs]).query(position[new])[1]]
-        np.maximum.at(found, near, hope[new])
-        return found
-
     def _middles(self, mix: Mix, share: Array) -> list[tuple[int, Ints, int]]:
         """Hubs drawn by their share of the gap (n,), each with the hubs nearest to it that are in no other part, and
         how many of them are its middle.
@@ -303,17 +299,9 @@ class Opening:
         may[middle] = False
         size = np.bincount(self.pairs.hub, weights=(here > 0)[self.pairs.place], minlength=n)
         own = np.bincount(self.pairs.hub[self.pairs.place == self.pairs.hub], minlength=n) > 0
-        drawn = self._drawn(mix, np.flatnonzero(may & own))
+        drawn = self.draw.permutation(np.flatnonzero(may & own))
         drawn = drawn[np.cumsum(size[drawn]) <= most - size[middle].sum()]
         return _flags(n, np.concatenate([middle, drawn]))
-
-    def _drawn(self, mix: Mix, hubs: Ints) -> Ints:
-        """Possible hubs in the order in which they are tried: drawn, those that promise most before the others."""
-        drawn = self.draw.permutation(hubs)
-        if mix.price is None:
-            return drawn
-        hope = promise(self.instance, self.pairs.take(_flags(len(self.instance), hubs)[self.pairs.hub]), mix.price)
-        return drawn[np.argsort(-hope[drawn] * self.draw.uniform(*LUCK, len(drawn)), kind="stable")]
 
 
 def _size(job: HubJob) -> float:

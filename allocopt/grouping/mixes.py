@@ -1,12 +1,9 @@
 """Places split between consortia: with the hubs fixed a grouping is then a linear programme, solved for a nation in
 seconds.
 
-Its prices y_p, what gross deficit would save were place p not there, say where a hub is missing: a consortium of places
-x_p in [0, 1] that may join a new hub h changes gross deficit by
-
-    max(0, sum_p over_p x_p) - sum_p y_p x_p  >=  f(h) = max over l in [0, 1] of sum_p min(0, l over_p - y_p)
-
-to first order, whatever the places that it takes. Imports `instance`, `programme` and `solve`.
+Its prices say where hubs are missing: what GBP 1m more of overspend would cost is 1 where a deficit is left, 0 where a
+surplus is, and the same over all consortia that can pass places on to each other. Between two that lie side by side
+and differ, no place is in reach of both hubs. Imports `instance`, `programme` and `solve`.
 """
 
 from __future__ import annotations
@@ -14,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from allocopt.grouping.instance import Array, Instance, Ints, Pairs, pairs_of
 from allocopt.grouping.programme import Part, build_part
@@ -23,8 +21,8 @@ from allocopt.solve.integer import Effort, minimise_whole
 
 HAIR = 1e-7
 """A share of a place that is none."""
-SHARES = np.linspace(0.0, 1.0, 9)
-"""The l of f(h) that are looked at."""
+BESIDE = 6
+"""Hubs, with itself, that lie beside one."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,8 @@ class Mix:
 
     pairs: Pairs
     share: Array
-    price: Array | None = None
-    """(n,) what gross deficit would save were each place not there, GBP m, where the mix is the best over its hubs"""
+    worth: Array | None = None
+    """(n,) what GBP 1m more of overspend in the consortium of each hub would cost, GBP m; not a number elsewhere"""
 
     @property
     def hubs(self) -> Ints:
@@ -63,6 +61,18 @@ class Mix:
         hub[self.pairs.place[order][last]] = self.pairs.hub[order][last]
         return hub
 
+    def steps(self, instance: Instance) -> Array:
+        """How much `worth` differs among the hubs beside each, (n,); nothing where it or positions are not known."""
+        found, hubs, position = np.zeros(len(instance)), self.hubs, instance.position
+        if self.worth is None or position is None:
+            return found
+        hubs = hubs[np.isfinite(self.worth[hubs])]
+        if len(hubs) < BESIDE:
+            return found
+        beside = self.worth[hubs][cKDTree(position[hubs]).query(position[hubs], BESIDE)[1]]
+        found[hubs] = beside.max(axis=1) - beside.min(axis=1)
+        return found
+
 
 def unsplit(instance: Instance, hub: Ints) -> Mix:
     """A plan as a mix in which no place is split."""
@@ -79,17 +89,14 @@ def mixed(model: Model, instance: Instance, pairs: Pairs, hubs: Ints, *, seconds
     compiled = compile_problem(build_part(model, fixed, part, [model.objective("gross_deficit")]))
     effort = Effort(seconds=seconds, interior=True)
     found = minimise_whole(compiled, compiled.costs[0], effort=effort, relaxed=True)
-    price = np.zeros(len(instance))
-    for row in np.flatnonzero(compiled.row_component == "duty_to_admit").tolist():
-        price[instance.index[compiled.rows[row][1][0]]] = found.prices[row]
-    return Mix(near, shares_of(instance, compiled, near, found.values), price)
+    return Mix(near, shares_of(instance, compiled, near, found.values), _worth(instance, compiled, found.prices))
 
 
-def promise(instance: Instance, pairs: Pairs, price: Array) -> Array:
-    """By how much a new hub could lower gross deficit at most, to first order, (n,) GBP m: -f(h) over its pairs."""
-    over, paid, n = instance.over[pairs.place], price[pairs.place], len(instance)
-    each = [np.bincount(pairs.hub, weights=np.minimum(0.0, share * over - paid), minlength=n) for share in SHARES]
-    return np.asarray(-np.max(each, axis=0))
+def _worth(instance: Instance, compiled: Compiled, prices: Array) -> Array:
+    worth = np.full(len(instance), np.nan)
+    for row in np.flatnonzero(compiled.row_component == "deficit_definition").tolist():
+        worth[instance.index[compiled.rows[row][1][0]]] = abs(prices[row])
+    return worth
 
 
 def columns_of(instance: Instance, compiled: Compiled, pairs: Pairs) -> Ints:
@@ -130,4 +137,4 @@ def taken(mix: Mix, near: Ints, pairs: Pairs, share: Array) -> Mix:
     old, new = mix.pairs.take(keep), pairs.take(use)
     both = Pairs(*(np.concatenate([getattr(one, name) for one in (old, new)]) for name in ("place", "hub", "km")))
     order = np.lexsort((both.hub, both.place))
-    return Mix(both.take(order), np.concatenate([mix.share[keep], share[use]])[order], mix.price)
+    return Mix(both.take(order), np.concatenate([mix.share[keep], share[use]])[order], mix.worth)

@@ -50,7 +50,7 @@ CONTIGUOUS_SECONDS = 0.55
 is cut off."""
 TRAVEL_STEPS = 15_000
 """Steps of the travel stage for each place, at most."""
-CYCLES = ((50.0, 30.0), (60.0, 15.0))
+CYCLES = ((30.0, 30.0), (60.0, 15.0))
 """How often hubs are chosen anew, the second time from the plan of whole places that came of the first: seconds of the
 time limit that a round of it stands for, and a part in which places are split no more. The first plan is made whole
 only where it is dearest: the second time most places are whole already, and little is lost."""
