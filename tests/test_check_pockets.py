@@ -36,7 +36,7 @@ def said(folder, name: str):
 def test_bound_p_is_above_bound_b_and_proved_again_without_the_solver(folder):
     stated = {one["name"]: one["value"] for one in json.loads((folder / "run.json").read_text())["bounds"]}
     assert stated["P"] > stated["B"] + 0.01
-    assert verify_grouping(folder, None).passed
+    assert not [one for one in verify_grouping(folder, None).checks if not one.passed]
     assert "weak duality" in said(folder, "bound P").words
 
 

@@ -103,13 +103,12 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
     exemptions, given = _exemptions(model, instance, wanted)
     instance = with_exemptions(instance, exemptions)
     pairs = legal_pairs(instance, possible_pairs(instance))
-    instance = replace(instance, may_hub=instance.may_hub & _own(instance, pairs))
     wanted.tell("bounds")
     area, cut = area_bound(instance), reach_bound(instance, pairs)
     bounds = (*((area,) if area else ()), cut)
     with Crew(wanted.workers) as crew:
         search = Search(
-            instance,
+            replace(instance, may_hub=instance.may_hub & _own(instance, pairs)),
             pairs,
             max(one.value for one in bounds),
             (cut_prices(instance, cut).price,),
