@@ -39,6 +39,7 @@ class Method:
         self._blocks = blocks_of(compiled) if large else None
         self._shares = large and self._blocks is None
         self._answers: tuple[Array, ...] = self._usable(answers)
+        self._centre: Array | None = None  # the last stage's prices of the coupling rows
 
     def _usable(self, answers: Sequence[Array]) -> tuple[Array, ...]:
         if self._blocks is None:
@@ -108,7 +109,8 @@ class Method:
             return None
         from allocopt.solve.decompose import audit, decompose  # noqa: PLC0415 - only large programmes need it
 
-        found = decompose(current, blocks, cost, answers=self._answers, time_limit=time_limit)
+        centre = self._centred(len(blocks.coupling))
+        found = decompose(current, blocks, cost, answers=self._answers, time_limit=time_limit, centre=centre)
         if found is None:
             return None
         if not self._proven(current, cost, found):  # amounts that stand within a hair of several kinks at once
@@ -116,8 +118,16 @@ class Method:
             found = replace(found, prices=prices, method=f"{found.method}, prices of places by highs")
             if not self._proven(current, cost, found):
                 return None
-        self._answers = found.answers
+        self._answers, self._centre = found.answers, found.prices[blocks.coupling]
         return found
+
+    def _centred(self, rows: int) -> Array | None:
+        """Prices of `rows` coupling rows to start near: those of the stage before, its own cap at a unit for a unit.
+
+        At those prices what the stage before minimised counts as much as what is to be minimised now.
+        """
+        centre = self._centre
+        return None if centre is None else np.concatenate([centre, -np.ones(rows - len(centre))])
 
     def _continues(self, current: Compiled) -> bool:
         """Nothing but rows at the end has been added since the blocks were read."""
