@@ -47,19 +47,17 @@ Column = Annotated[str, GroupColumn()]
 per head)."""
 
 
-class Taper(Frozen):
+class Fading(Frozen):
     """How a growth limit fades as a place lies farther above its target: continuous and piecewise linear.
 
-    Full up to `from`, straight line to `end` at `to`, constant beyond; the argument is the opening distance
-    from target.
+    Full up to `from`, straight line to its end at `to`, constant beyond; the argument is the opening distance from
+    target.
     """
 
     start: Rate = Field(alias="from")
     """Opening distance from target up to which the limit is full."""
     to: Rate
-    """Opening distance from target from which the limit is `end`."""
-    end: Rate = 0.0
-    """The growth that the limit implies at `to` and beyond."""
+    """Opening distance from target at which the taper ends."""
 
     @model_validator(mode="after")
     def _has_room(self) -> Self:
@@ -68,14 +66,57 @@ class Taper(Frozen):
             raise ValueError(said)
         return self
 
-    def at(self, growth: float, distance: float) -> float:
-        """The tapered growth at an opening distance from target (all fractions)."""
+    def between(self, growth: float, end: float, distance: float) -> float:
+        """The growth at an opening distance from target on the way from `growth` to `end` (all fractions)."""
         way = lesser(1.0, greater(0.0, (distance - self.start) / (self.to - self.start)))
-        result: float = growth + (self.end - growth) * way
+        result: float = growth + (end - growth) * way
         return result
 
+    def _written(self, name: str, end: float) -> str:
+        return f"{{from: {write_rate(self.start)}, to: {write_rate(self.to)}, {name}: {write_rate(end)}}}"
+
+
+class Taper(Fading):
+    """How a limit on growth fades: to `end`, nothing if it is not said."""
+
+    end: Rate = 0.0
+    """The growth that the limit implies at `to` and beyond."""
+
+    def at(self, growth: float, distance: float) -> float:
+        """The tapered growth at an opening distance from target (all fractions)."""
+        return self.between(growth, self.end, distance)
+
     def __str__(self) -> str:
-        return f"{{from: {write_rate(self.start)}, to: {write_rate(self.to)}, end: {write_rate(self.end)}}}"
+        return self._written("end", self.end)
+
+
+class PerHeadTaper(Fading):
+    """How a limit on growth a head fades: to `end`, growth of the allocation, or to `end_per_head`, growth a head."""
+
+    end: Rate | None = 0.0
+    """The growth of the allocation that the limit implies at `to` and beyond."""
+    end_per_head: Rate | None = None
+    """The growth a head at `to` and beyond, in place of `end`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ends_once(cls, said: Any) -> Any:
+        if not isinstance(said, Mapping) or said.get("end_per_head") is None:
+            return said
+        if said.get("end") is not None:
+            raise ValueError("a taper ends at one rate: say end (of the allocation) or end_per_head, not both")
+        return {**said, "end": None}
+
+    def at(self, growth: float, people: float, distance: float) -> float:
+        """The tapered growth of an allocation whose population grew by `people` (all fractions)."""
+        if self.end_per_head is not None:
+            return self.between(growth, (1 + self.end_per_head) * (1 + people) - 1, distance)
+        return self.between(growth, self.end or 0.0, distance)
+
+    def __str__(self) -> str:
+        if self.end_per_head is not None:
+            return self._written("end_per_head", self.end_per_head)
+        return self._written("end", self.end or 0.0)
 
 
 class Point(Frozen):
@@ -163,8 +204,7 @@ class Parameter:
     @cached_property
     def unit(self) -> Unit | None:
         """The unit in which it is written, when it has one."""
-        found = [part for part in _flatten(self.annotation) if isinstance(part, Unit)]
-        return found[0] if found else None
+        return unit_in(self.annotation)
 
     @property
     def by_year(self) -> bool:
@@ -206,6 +246,12 @@ def _flatten(annotation: Any) -> list[Any]:
     for one in get_args(annotation):
         parts += _flatten(one)
     return parts
+
+
+def unit_in(*annotations: Any) -> Unit | None:
+    """The unit that an annotation, or the metadata of a field, names."""
+    found = [part for one in annotations for part in (one, *_flatten(one)) if isinstance(part, Unit)]
+    return found[0] if found else None
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, Parameter]:

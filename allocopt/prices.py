@@ -69,9 +69,9 @@ class _First:
     answers: tuple[Array, ...]
     """Whole-system allocations that the first stage was mixed from: most obey an eased programme as they stand"""
 
-    def solve(self, compiled: Compiled) -> Point:
-        """The cheapest point of a changed programme."""
-        return self._cheapest(Method(compiled, answers=self.answers), compiled)
+    def solve(self, compiled: Compiled, prices: Array) -> Point:
+        """The cheapest point of a changed programme, sought near row `prices` (m,)."""
+        return self._cheapest(Method(compiled, answers=self.answers, prices=prices), compiled)
 
     def _cheapest(self, method: Method, compiled: Compiled) -> Point:
         limit = self.plan.facts.loaded.scenario.solver.time_limit
@@ -81,7 +81,7 @@ class _First:
         """The cheapest point of a changed programme, and the row prices (m,) that bound it from the first stage's: as
         they stand, or at the `finest` step with the best prices for the rows of every place.
         """
-        method = Method(compiled, answers=self.answers)
+        method = Method(compiled, answers=self.answers, prices=self.prices)
         proving = method.proving(compiled, self.cost, self.prices, completed=finest)
         return self._cheapest(method, compiled), proving
 
@@ -286,7 +286,7 @@ def _reaches(
     for larger in tried:
         try:
             changed = programme(step * larger)
-            point = first.solve(changed)
+            point = first.solve(changed, first.prices)
         except (Infeasible, InputFault, Stopped):
             break
         if first.gain(point) < (1 - AGREE) * gain * step * larger:
@@ -310,7 +310,7 @@ def _without(first: _First, rule: Rule) -> tuple[float | None, dict[str, Kept]]:
     others = np.flatnonzero(first.compiled.row_component != rule.name)
     rest = hand_on(first.compiled, first.compiled.only(others), rows=others)
     try:
-        point = first.solve(rest)
+        point = first.solve(rest, first.prices[others])
     except (Unbounded, Stopped):
         return None, {}
     return max(0.0, first.gain(point)), {"without": Kept.of(rest, point.prices, point.values)}

@@ -30,7 +30,8 @@
 Symbols: x_p allocation of place p (GBP m), b_p its baseline, T_p its target, s_p its expected spend, Q the pot, B the
 sum of baselines, d0_p = b_p / (share_p B) - 1 its opening distance from target, P_p its population, P'_p a year before,
 n_p = P_p / P'_p - 1, n the same of all places, h_p = b_p P_p / P'_p, w_p need per head over its average. f and c fade
-with their taper in d0_p; g runs straight between its points.
+with their taper in d0_p, to e or, where a floor a head ends at e a head, to (1 + e) P_p / P'_p - 1; g runs straight
+between its points.
 Source: NHS England, Technical Guide to Allocation Formulae and Pace of Change; each rule's own source is with the rule.
 """
 

@@ -350,6 +350,18 @@ def test_every_rule_and_objective_of_pace_of_change_is_written_a_second_time():
     assert sorted(objectives - set(check_rules.MEASURES) - set(check_rules.EXTREMES)) == []
 
 
+@pytest.mark.parametrize("end", [{"end": "1%"}, {"end_per_head": "1%"}])
+def test_what_is_left_of_a_floor_a_head_is_worked_out_a_second_time(tmp_path, end):
+    ((said, rate),) = end.items()
+    sets = {"rules.growth_floor": "off", "rules.per_head_floor.taper": f"{{from: 1%, to: 8%, {said}: {rate}}}"}
+    folder = allocopt.run("policy-2016-21", set=sets, out=tmp_path).folder
+    assert folder is not None
+    assert failed(verify(folder)) == {}
+    more = {said: 0.03}
+    change_record(folder, lambda record: record["scenario"]["rules"]["per_head_floor"]["taper"].update(more))
+    assert "rule per_head_floor" in failed(verify(folder))
+
+
 @pytest.fixture
 def only_first_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the floor and the movement had been added a moment ago, with no second implementation."""

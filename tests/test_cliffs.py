@@ -23,6 +23,7 @@ def found(**rules: str):
         {"growth_floor": "{rate: 3.6%, taper: {from: 5%, to: 10%}}"},
         {"growth_floor": "{rate: 50%, taper: {from: 5%, to: 5.1%}}"},
         {"per_head_floor": "{rate: 3%, taper: {from: 5%, to: 10%, end: 1%}}"},
+        {"per_head_floor": "{rate: 3%, taper: {from: 5%, to: 10%, end_per_head: 1%}}"},
         {"growth_ceiling": "{rate: 9%, taper: {from: 0%, to: 20%, end: 4%}}"},
         {"growth_schedule": "{points: [{dft: -5%, growth: 7%}, {dft: 0%, growth: 5%}, {dft: 2.5%, growth: 4%}]}"},
         {"dft_floor": "{rate: -5%}", "dft_ceiling": "{rate: 5%}", "population_growth_protection": "{why: x}"},

@@ -317,6 +317,19 @@ def test_steps_are_round_numbers_beyond_the_present_value():
     assert [count.write(count.at(number)) for number in (1, 2)] == ["4", "5"]
 
 
+@pytest.mark.parametrize(("stated", "other"), [("end", "end_per_head"), ("end_per_head", "end")])
+def test_a_taper_that_ends_at_a_rate_has_a_lever_for_that_rate_alone(stated, other):
+    rule = load_model("pace_of_change").rule("per_head_floor")
+    taper = rule.parameters["taper"].read({"from": "5%", "to": "10%", stated: "1%"})
+    setting = RuleSetting(parameters={"rate": 0.02, "taper": taper})
+    written = {lever.key: lever.write(lever.at(1)) for lever in levers_of(rule, setting) if lever.way == 1}
+    assert written[f"rules.per_head_floor.taper.{stated}"] == "1.01%"
+    assert f"rules.per_head_floor.taper.{other}" not in written
+    changed = moved(setting, rule, ("taper", stated), "1.5%")
+    assert changed is not None
+    assert str(changed.parameters["taper"]) == f"{{from: 5%, to: 10%, {stated}: 1.5%}}"
+
+
 def test_a_taper_has_a_lever_for_each_of_its_numbers():
     rule = load_model("pace_of_change").rule("growth_floor")
     taper = rule.parameters["taper"].read({"from": "5%", "to": "10%"})

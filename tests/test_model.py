@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from allocopt.errors import ScenarioFault
-from allocopt.model import Model, Taper, load_model, model_names, objective, rule, tapered
+from allocopt.model import Model, PerHeadTaper, Taper, load_model, model_names, objective, rule, tapered
 from allocopt.rules.growth import budget, growth_floor
 from allocopt.rules.need import dft_floor
 from allocopt.units import Kilometres, Rate
@@ -92,6 +92,31 @@ def test_a_taper_is_full_then_a_straight_line_then_its_end(distance, growth):
 def test_a_taper_may_end_elsewhere_than_at_nothing():
     # halfway from 8% to 1%: 4.5%
     assert Taper.model_validate({"from": "5%", "to": "10%", "end": "1%"}).at(0.08, 0.075) == pytest.approx(0.045)
+
+
+@pytest.mark.parametrize(("distance", "growth"), [(0.05, 0.0506), (0.075, 0.0404), (0.10, 0.0302), (0.5, 0.0302)])
+def test_a_floor_a_head_may_fade_to_another_growth_a_head(distance, growth):
+    # 2% more people. 3% a head: 1.03 x 1.02 - 1 = 5.06%; 1% a head: 1.01 x 1.02 - 1 = 3.02%; halfway 4.04%, 2% a head
+    taper = PerHeadTaper.model_validate({"from": "5%", "to": "10%", "end_per_head": "1%"})
+    assert taper.at(0.0506, 0.02, distance) == pytest.approx(growth, abs=1e-15)
+    assert str(taper) == "{from: 5%, to: 10%, end_per_head: 1%}"
+
+
+@pytest.mark.parametrize(("said", "halfway"), [({}, 0.0253), ({"end": "1%"}, 0.0303)])
+def test_a_floor_a_head_may_fade_to_a_growth_of_the_allocation(said, halfway):
+    # of 5.06% half is left, 2.53%; halfway to 1% it is (5.06% + 1%) / 2 = 3.03%, however many people there are
+    taper = PerHeadTaper.model_validate({"from": "5%", "to": "10%", **said})
+    assert [taper.at(0.0506, people, 0.075) for people in (0.02, 0.5)] == pytest.approx([halfway, halfway])
+
+
+def test_a_taper_does_not_end_twice():
+    with pytest.raises(ValidationError, match=r"say end \(of the allocation\) or end_per_head, not both"):
+        PerHeadTaper.model_validate({"from": "5%", "to": "10%", "end": "0%", "end_per_head": "1%"})
+
+
+def test_only_a_floor_a_head_fades_to_a_growth_a_head():
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        Taper.model_validate({"from": "5%", "to": "10%", "end_per_head": "1%"})
 
 
 def test_without_a_taper_the_limit_is_the_same_everywhere():

@@ -14,7 +14,7 @@ import allocopt
 from allocopt.cli import app
 from allocopt.errors import Infeasible, ScenarioFault
 from allocopt.ledger import whole_pounds
-from allocopt.model import ClassRate, Point, Taper, load_model, scheduled
+from allocopt.model import ClassRate, PerHeadTaper, Point, Taper, load_model, scheduled
 
 POUND = 1e-6
 SCHEDULE = [Point.model_validate({"dft": "-10%", "growth": "5%"}), Point.model_validate({"dft": "10%", "growth": "1%"})]
@@ -216,14 +216,39 @@ def test_nobody_overtakes_and_places_that_open_level_are_free():
 
 
 def test_a_floor_a_head_without_growth_of_people_is_a_floor_in_cash():
-    taper = Taper.model_validate({"from": "5%", "to": "10%"})
+    said = {"from": "5%", "to": "10%"}
+    tapers = {"growth_floor": Taper.model_validate(said), "per_head_floor": PerHeadTaper.model_validate(said)}
     for system in systems(3):
         still = replace(system, previous_population=system.population)
         found = [
             value(still, on(**{name: {"rate": 0.02, "taper": taper}}), "shortfall_below_target")
-            for name in ("growth_floor", "per_head_floor")
+            for name, taper in tapers.items()
         ]
         assert found[0] == pytest.approx(found[1], abs=POUND)
+
+
+def tapering(system, **said):
+    taper = PerHeadTaper.model_validate({"from": "0%", "to": "10%", **said})
+    rules = on(per_head_floor={"rate": 0.02, "taper": taper})
+    return value(system, rules, "shortfall_below_target")
+
+
+def test_a_floor_a_head_that_fades_to_itself_does_not_fade():
+    for system in systems(3):
+        whole = value(system, on(per_head_floor={"rate": 0.02}), "shortfall_below_target")
+        assert tapering(system, end_per_head="2%") == pytest.approx(whole, abs=POUND)
+
+
+def test_the_more_a_head_is_left_of_a_floor_the_more_shortfall_it_costs():
+    for system in systems(3):
+        found = [tapering(system, end_per_head=end) for end in ("-3%", "0%", "1%", "2%")]
+        assert (np.diff(found) >= -POUND).all()
+
+
+def test_without_growth_of_people_a_floor_that_fades_to_a_rate_a_head_fades_to_that_rate_in_cash():
+    for system in systems(3):
+        still = replace(system, previous_population=system.population)
+        assert tapering(still, end_per_head="1%") == pytest.approx(tapering(still, end="1%"), abs=POUND)
 
 
 def test_equal_steps_end_at_target():
@@ -253,6 +278,8 @@ def test_the_reserve_and_the_allocations_are_the_announced_pot():
         ({"rules.group_protection": "{column: regoin, least: 98%}"}, "did you mean 'region'"),
         ({"rules.group_protection": "{column: region, group: Lundon, least: 98%}"}, "did you mean 'London'"),
         ({"rules.growth_floor.taper.to": "5%"}, "a taper runs to a larger distance"),
+        ({"rules.growth_floor.taper.end_per_head": "1%"}, "end_per_head"),
+        ({"rules.per_head_floor": "{rate: 3%, taper: {from: 5%, to: 9%, end: 0%, end_per_head: 1%}}"}, "at one rate"),
         ({"rules.growth_schedule": "{points: [{dft: 5%, growth: 1%}, {dft: 0%, growth: 2%}]}"}, "from the lowest"),
         ({"rules.equal_steps.steps": "0"}, "expected a number of at least 1, not 0"),
     ],

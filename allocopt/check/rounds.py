@@ -30,11 +30,14 @@ def _people_growth(of: Decided, step: int) -> Floats:
 
 
 def per_head_floor(of: Decided, step: int, *, rate: float, taper: Plain | None = None) -> Limits:
-    """(1 + rate) a head, as growth of the allocation, times what the taper leaves of it."""
-    growth = (1.0 + rate) * (1.0 + _people_growth(of, step)) - 1.0
+    """(1 + rate) a head, as growth of the allocation, times what the taper leaves of it beside its end."""
+    people = _people_growth(of, step)
+    growth = (1.0 + rate) * (1.0 + people) - 1.0
     if taper is not None:
         left = np.clip((taper["to"] - of.known.opening[:, step]) / (taper["to"] - taper["from"]), 0.0, 1.0)
-        growth = left * growth + (1.0 - left) * taper.get("end", 0.0)
+        a_head = taper.get("end_per_head")
+        end = taper.get("end", 0.0) if a_head is None else a_head + people + a_head * people
+        growth = left * growth + (1.0 - left) * end
     slip = of.carried(step) * float(1.0 + growth.max())
     return at_least(of, step, (1.0 + growth) * of.prior(step), POUND + slip)
 

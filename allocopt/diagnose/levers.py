@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from allocopt.model import Parameter, Rule
+from allocopt.model import Parameter, Rule, unit_in
 from allocopt.settings import RuleSetting
 from allocopt.units import KILOMETRES, MONEY, RATE, Unit
 
@@ -111,7 +111,7 @@ def _numbers(
             yield from _numbers((*path, str(key)), one, unit)
     elif isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
-            inner = next((part for part in field.metadata if isinstance(part, Unit)), None)
+            inner = unit_in(*field.metadata, field.annotation)
             yield from _numbers((*path, field.alias or name), getattr(value, name), inner)
 
 
@@ -133,13 +133,14 @@ def _moved(parameter: Parameter, given: Any, path: Sequence[str], text: str) -> 
         said = {
             (field.alias or name): str(_said(getattr(given, name), field))
             for name, field in type(given).model_fields.items()
+            if getattr(given, name) is not None
         }
         return parameter.read({**said, path[0]: text})
     return {**given, path[0]: parameter.read(text if parameter.unit else _number(text))}
 
 
 def _said(value: Any, field: Any) -> str:
-    unit = next((part for part in field.metadata if isinstance(part, Unit)), None)
+    unit = unit_in(*field.metadata, field.annotation)
     return unit.write(value) if unit else str(value)
 
 

@@ -52,6 +52,7 @@ def _part(one: Mapping[str, Any]) -> str:
         unit = f" ({parameter['unit']})" if parameter["unit"] else ""
         default = "required" if parameter["required"] else f"default `{parameter['default']}`"
         lines.append(f"- `{name}`{unit}: {default}")
+        lines += [f"  - `{key}`: {said}" for key, said in parameter["keys"].items()]
     return "\n".join([*lines, ""])
 
 

@@ -35,7 +35,8 @@ def part_text(part: Rule | Objective) -> str:
     """A rule or objective: sentence, equation, unit, parameters, source."""
     lines = [f"  {part.name}", f"      {part.sentence}", f"      {part.equation}   [{part.unit}]"]
     lines += [f"      {part.note}"] if part.note else []
-    lines += [f"      {parameter_text(one)}" for one in part.parameters.values()]
+    for one in part.parameters.values():
+        lines += [f"      {parameter_text(one)}", *(f"        {key}: {said}" for key, said in keys_of(one).items())]
     return "\n".join([*lines, f"      source: {part.source}"])
 
 
@@ -44,6 +45,12 @@ def parameter_text(parameter: Parameter) -> str:
     unit = f" ({parameter.unit.name})" if parameter.unit else ""
     default = "required" if parameter.required else f"default {parameter.write(parameter.default)}"
     return f"{parameter.name}{unit}: {default}"
+
+
+def keys_of(parameter: Parameter) -> dict[str, str]:
+    """What each key of a parameter that is a map, or a list of maps, means."""
+    maps = parameter.json_schema().get("$defs", {}).values()
+    return {key: said["description"] for one in maps for key, said in one.get("properties", {}).items()}
 
 
 def model_record(name: str | None) -> dict[str, Any]:
@@ -73,6 +80,7 @@ def _part_record(part: Rule | Objective) -> dict[str, Any]:
                 "unit": one.unit.name if one.unit else None,
                 "required": one.required,
                 "default": None if one.required else one.write(one.default),
+                "keys": keys_of(one),
             }
             for one in part.parameters.values()
         },

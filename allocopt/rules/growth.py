@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from allocopt.model import ClassRates, Column, Schedule, Taper, class_rate, rule, scheduled, tapered
+from allocopt.model import ClassRates, Column, PerHeadTaper, Schedule, Taper, class_rate, rule, scheduled, tapered
 from allocopt.units import Rate
 
 
@@ -65,11 +65,13 @@ def class_floor(m: Any, p: str, *, column: Column, floors: ClassRates) -> Any:
     relax=("rate", "down"),
     needs=("population", "previous_population"),
 )
-def per_head_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> Any:
+def per_head_floor(m: Any, p: str, *, rate: Rate, taper: PerHeadTaper | None = None) -> Any:
     """No place grows by less than `rate` a head; the growth that this implies fades with `taper` for places over
-    target."""
-    implied = (1 + rate) * (1 + m.population_growth[p]) - 1
-    return m.allocation[p] >= (1 + tapered(implied, taper, m.opening_dft[p])) * m.baseline[p]
+    target, to a growth of the allocation or to another growth a head."""
+    people = m.population_growth[p]
+    implied = (1 + rate) * (1 + people) - 1
+    left = implied if taper is None else taper.at(implied, people, m.opening_dft[p])
+    return m.allocation[p] >= (1 + left) * m.baseline[p]
 
 
 @rule(

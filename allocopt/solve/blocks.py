@@ -97,7 +97,7 @@ class Chains:
     lines: Excess
     """between node i - 1 and node i, by falling ratio"""
 
-    @property
+    @cached_property
     def room(self) -> int:
         """Breakpoints that the longest chain may need."""
         parts = np.diff(self.kinks.first) + np.diff(self.lines.first) + 3

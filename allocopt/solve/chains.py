@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from allocopt.problem import Array
-from allocopt.solve.blocks import Chains, Flags, Ints
-from allocopt.solve.kernels import Net, best_amounts, settle_prices
+from allocopt.solve.blocks import Chains
+from allocopt.solve.kernels import Net, best_amounts, measured, settle_prices
 from allocopt.solve.single import with_bounds
 
 
@@ -35,52 +35,17 @@ def _priced(chains: Chains, cost: Array) -> Net:
     )
 
 
-def _in_reach(chains: Chains, net: Net) -> Net:
-    """The same within the amounts that can be reached, without the kinks and lines that cost nothing."""
-    low, high = chains.reach
-    kept = net.kink_jump > 0.0
-    cost, between = _outside(chains, net)
-    return net._replace(
-        low=low,
-        high=high,
-        cost=cost,
-        kink_first=_after(kept, net.kink_first),
-        kink=net.kink[kept],
-        kink_jump=net.kink_jump[kept],
-        kink_falls=net.kink_falls[kept],
-        line_first=_after(between, net.line_first),
-        ratio=net.ratio[between],
-        line_jump=net.line_jump[between],
-        line_falls=net.line_falls[between],
-    )
-
-
-def _outside(chains: Chains, net: Net) -> tuple[Array, Flags]:
-    """The cost of every amount with the lines on one side of which it always lies, and which lines are left."""
-    node, size = chains.lines.node, net.line_jump
-    above, below = net.ratio <= net.least[node], net.ratio >= net.most[node]
-    slope = np.where(above & ~net.line_falls, size, np.where(below & net.line_falls, -size, 0.0))
-    cost = net.cost.copy()
-    np.add.at(cost, node, slope)
-    np.add.at(cost, node - 1, -slope * net.ratio)
-    return cost, (size > 0.0) & ~above & ~below
-
-
-def _after(kept: Flags, first: Ints) -> Ints:
-    return np.concatenate([[0], np.cumsum(kept)])[first]
-
-
 def cheapest(chains: Chains, cost: Array) -> Array | None:
     """The columns (n,) of every chain's cheapest amounts at `cost`, measuring variables too; None when one has none."""
     x = np.empty(len(chains.column))
-    rest = np.empty(len(chains.lines.at) + len(x))
-    if not best_amounts(_in_reach(chains, _priced(chains, cost)), chains.room, rest, x):
+    low, high = chains.reach
+    if not best_amounts(_priced(chains, cost)._replace(low=low, high=high), chains.room, x):
         return None
     values = np.zeros(len(cost))
     values[chains.column] = x
-    kinks, lines = chains.kinks, chains.lines
-    kinks.measure(values, cost, x[kinks.node], np.ones(len(kinks.at)))
-    lines.measure(values, cost, x[lines.node], x[lines.node - 1])
+    for excess, back in ((chains.kinks, False), (chains.lines, True)):
+        parts = (excess.node, excess.column, excess.sign, excess.size, excess.falls, excess.at)
+        measured(*parts, excess.least, excess.most, back, cost, x, values)
     return values
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from allocopt.looping import njit
 from allocopt.problem import Array
-from allocopt.solve.blocks import FREE, Flags, Ints
+from allocopt.solve.blocks import EARNS, FREE, Flags, Ints
 
 NEAR = 1e-9
 """GBP million: an amount within a thousandth of a pound of a kink stands on it."""
@@ -50,113 +50,158 @@ class Net(NamedTuple):
     most: Array
 
 
-@compiled
-def _piece(points, slopes, made, end, slope):
-    """One more segment, up to `end`: none when it is empty, the last one drawn out when the slope is the same."""
-    if end <= points[made]:
-        return made
-    if made > 0 and slopes[made - 1] == slope:
-        points[made] = end
-        return made
-    slopes[made] = slope
-    points[made + 1] = end
-    return made + 1
+@inlined
+def _lines_into(i, line_first, ratio, weight, falls, least, most, jump, turn, base):
+    """The lines into node i that cost something and may be crossed, into `jump` and from `turn[base]` on.
+
+    Gives their number, the slopes in both amounts below them all, and those of the lines that are never crossed.
+    """
+    some, steep, rate, own, earlier = 0, 0.0, 0.0, 0.0, 0.0
+    for k in range(line_first[i], line_first[i + 1]):
+        size, line = weight[k], ratio[k]
+        if size <= 0.0:
+            continue
+        if line <= least[i] or line >= most[i]:
+            if falls[k] != (line <= least[i]):
+                side = -size if falls[k] else size
+                own += side
+                earlier -= side * line
+            continue
+        jump[some], turn[base + some] = size, line
+        some += 1
+        if not falls[k]:
+            steep += size
+            rate -= size * line
+    turn[base + some] = least[i]
+    return some, steep, rate, own, earlier
 
 
 @inlined
-def _along(i, line_first, ratio, jump, falls, least, most, points, slopes, count, rest, out_points, out_slopes):
-    """W from V of node i (`count` segments): its number of segments; `rest` gets the y at which each line is left."""
-    line, last = line_first[i], line_first[i + 1]
-    steep, rate = 0.0, 0.0
-    for k in range(line, last):
-        if not falls[k]:
-            steep += jump[k]
-            rate -= jump[k] * ratio[k]
-    made, here = 0, most[i]
+def _kinks_within(i, kink_first, kink, weight, falls, start, end, at, jump):
+    """The kinks of node i between `start` and `end` into `at` and `jump`; the slope before them."""
+    some, slope = 0, 0.0
+    for k in range(kink_first[i], kink_first[i + 1]):
+        size = weight[k]
+        if size <= 0.0:
+            continue
+        if falls[k]:
+            slope -= size
+        if kink[k] <= start:
+            slope += size
+        elif kink[k] < end:
+            at[some], jump[some] = kink[k], size
+            some += 1
+    at[some] = FREE
+    return slope
+
+
+@inlined
+def _with_kinks(start, end, slope, at, jump, points, slopes, count, out_points, out_slopes):
+    """V of a node from W (`count` segments) between `start` and `end`, and from its own slope and kinks."""
+    made, s, next_kink = 0, 0, 0
+    out_points[0] = start
+    while s < count - 1 and points[s + 1] <= start:
+        s += 1
+    while out_points[made] < end and s < count:
+        reached = min(end, points[s + 1])
+        while at[next_kink] < reached:
+            out_slopes[made] = slope + slopes[s]
+            made += 1
+            out_points[made] = at[next_kink]
+            slope += jump[next_kink]
+            next_kink += 1
+        if reached > out_points[made]:
+            out_slopes[made] = slope + slopes[s]
+            made += 1
+            out_points[made] = reached
+        s += 1
+    return made
+
+
+@inlined
+def _along(here, steep, rate, jump, some, turn, base, points, slopes, count, rest, out_points, out_slopes):
+    """W from V (`count` segments): its number of segments; `rest` gets the y at which each line is left."""
+    made, line = 0, 0
     out_points[0] = points[0] / here
     for s in range(count + 1):
-        while line <= last and (s == count or slopes[s] > -steep):
-            below = ratio[line] if line < last else least[i]
-            rest[line + i] = points[s]
-            made = _piece(out_points, out_slopes, made, points[s] / below if below > 0.0 else FREE, rate)
-            if line < last:
+        while line <= some and (s == count or slopes[s] > -steep):
+            below = turn[base + line]
+            rest[base + line] = points[s]
+            end = points[s] / below if below > 0.0 else FREE
+            if end > out_points[made]:
+                out_slopes[made] = rate
+                made += 1
+                out_points[made] = end
+            if line < some:
                 steep -= jump[line]
-                rate += jump[line] * ratio[line]
+                rate += jump[line] * below
             here = below
             line += 1
         if s == count or here <= 0.0:
             break
-        if here < FREE:
-            made = _piece(out_points, out_slopes, made, points[s + 1] / here, here * (slopes[s] + steep) + rate)
+        if here < FREE and points[s + 1] / here > out_points[made]:
+            out_slopes[made] = here * (slopes[s] + steep) + rate
+            made += 1
+            out_points[made] = points[s + 1] / here
     return made
 
 
 @inlined
-def _with_kinks(i, low, high, cost, kink_first, kink, jump, falls, points, slopes, count, out_points, out_slopes):
-    """V of node i from W: its number of segments, or -1 when its bounds leave nothing."""
-    start, end = max(low[i], points[0]), min(high[i], points[count])
-    if start > end:
-        if start - end > TOUCHING:
-            return -1
-        end = start
-    at, last, slope = kink_first[i], kink_first[i + 1], cost[i]
-    for k in range(at, last):
-        if falls[k]:
-            slope -= jump[k]
-    while at < last and kink[at] <= start:
-        slope += jump[at]
-        at += 1
-    made, s, reached = 0, 0, start
-    out_points[0] = start
-    while s < count and points[s + 1] <= start:
-        s += 1
-    while reached < end and s < count:
-        reached = min(end, points[s + 1])
-        while at < last and kink[at] < reached:
-            made = _piece(out_points, out_slopes, made, kink[at], slope + slopes[s])
-            slope += jump[at]
-            at += 1
-        made = _piece(out_points, out_slopes, made, reached, slope + slopes[s])
-        s += 1
-    return made
-
-
-@inlined
-def _next(i, line_first, ratio, least, most, x, rest):
-    """The best amount of node i after x: on the line or at the resting point that x has reached."""
-    here = most[i]
-    for line in range(line_first[i], line_first[i + 1] + 1):
-        below = ratio[line] if line < line_first[i + 1] else least[i]
-        if here < FREE and x * here <= rest[line + i]:
+def _next(here, x, turn, rest, base, some):
+    """The best amount of a node after x: on the line or at the resting point that x has reached."""
+    for line in range(base, base + some + 1):
+        if here < FREE and x * here <= rest[line]:
             return x * here
-        if x * below < rest[line + i]:
-            return rest[line + i]
-        here = below
+        if x * turn[line] < rest[line]:
+            return rest[line]
+        here = turn[line]
     return x * here
 
 
 @compiled
-def best_amounts(net, room, rest, x):
+def best_amounts(net, room, x):
     """Every chain's best amounts into `x`; False when some chain has none."""
-    first, low, high, cost, kink_first, kink, kink_jump, kink_falls = net[:8]
-    line_first, ratio, line_jump, line_falls, least, most = net[8:]
+    first, low, high, cost, kink_first, kink, kink_weight, kink_falls = net[:8]
+    line_first, ratio, line_weight, line_falls, least, most = net[8:]
     vp, vs, wp, ws = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
+    at, jump, across = np.empty(room), np.empty(room), np.empty(room)
+    turn, rest = np.empty(len(ratio) + len(x)), np.empty(len(ratio) + len(x))
+    lines = np.empty(len(x), dtype=np.int64)
     for chain in range(len(first) - 1):
-        start, end, count = first[chain], first[chain + 1], 1
+        first_node, after, count, carried = first[chain], first[chain + 1], 1, 0.0
         wp[0], wp[1], ws[0] = -FREE, FREE, 0.0
-        for i in range(end - 1, start - 1, -1):
-            count = _with_kinks(i, low, high, cost, kink_first, kink, kink_jump, kink_falls, wp, ws, count, vp, vs)
-            if count < 0:
-                return False
-            if i > start:
-                count = _along(i, line_first, ratio, line_jump, line_falls, least, most, vp, vs, count, rest, wp, ws)
+        for i in range(after - 1, first_node - 1, -1):
+            start, end = max(low[i], wp[0]), min(high[i], wp[count])
+            if start > end:
+                if start - end > TOUCHING:
+                    return False
+                end = start
+            base = i + line_first[i]
+            slope = cost[i] + carried
+            slope += _kinks_within(i, kink_first, kink, kink_weight, kink_falls, start, end, at, jump)
+            lines[i], steep, rate, own, carried = _lines_into(
+                i, line_first, ratio, line_weight, line_falls, least, most, across, turn, base
+            )
+            count = _with_kinks(start, end, slope + own, at, jump, wp, ws, count, vp, vs)
+            if i > first_node:
+                count = _along(most[i], steep, rate, across, lines[i], turn, base, vp, vs, count, rest, wp, ws)
         s = 0
         while s < count and vs[s] < 0.0:
             s += 1
-        x[start] = vp[s]
-        for i in range(start + 1, end):
-            x[i] = _next(i, line_first, ratio, least, most, x[i - 1], rest)
+        x[first_node] = vp[s]
+        for i in range(first_node + 1, after):
+            x[i] = _next(most[i], x[i - 1], turn, rest, i + line_first[i], lines[i])
     return True
+
+
+@compiled
+def measured(node, column, sign, size, falls, at, least, most, back, cost, x, values):
+    """Write measuring variables into `values` (see `Excess.measure`); `back` for those of lines."""
+    for k in range(len(node)):
+        before = x[node[k] - 1] if back else 1.0
+        short = at[k] * before - x[node[k]]
+        z = least[k] + size[k] * max(0.0, short if falls[k] else -short)
+        values[column[k]] = sign[k] * (most[k] if sign[k] * cost[column[k]] < -EARNS else z)
 
 
 @compiled

@@ -32,13 +32,18 @@ OBEYED = 1e-9
 class Method:
     """The stages of one compiled programme, each starting from the answers of those before it."""
 
-    def __init__(self, compiled: Compiled, *, answers: Sequence[Array] = ()) -> None:
-        """`answers` (n,) of a like programme: those that obey the rows of every place here are started with."""
+    def __init__(self, compiled: Compiled, *, answers: Sequence[Array] = (), prices: Array | None = None) -> None:
+        """`answers` (n,) of a like programme: those that obey the rows of every place here are started with; and row
+        `prices` (m,) of one, which may be near the best here.
+        """
         large = compiled.matrix.shape[0] >= ROWS_TO_DECOMPOSE
         self._base = compiled
         self._blocks = blocks_of(compiled) if large else None
         self._shares = large and self._blocks is None
         self._answers: tuple[Array, ...] = self._usable(answers)
+        self._centre: Array | None = None  # the last stage's prices of the coupling rows
+        if prices is not None and self._blocks is not None:
+            self._centre = prices[self._blocks.coupling]
 
     def _usable(self, answers: Sequence[Array]) -> tuple[Array, ...]:
         if self._blocks is None:
@@ -108,7 +113,8 @@ class Method:
             return None
         from allocopt.solve.decompose import audit, decompose  # noqa: PLC0415 - only large programmes need it
 
-        found = decompose(current, blocks, cost, answers=self._answers, time_limit=time_limit)
+        centre = self._centred(len(blocks.coupling))
+        found = decompose(current, blocks, cost, answers=self._answers, time_limit=time_limit, centre=centre)
         if found is None:
             return None
         if not self._proven(current, cost, found):  # amounts that stand within a hair of several kinks at once
@@ -116,8 +122,17 @@ class Method:
             found = replace(found, prices=prices, method=f"{found.method}, prices of places by highs")
             if not self._proven(current, cost, found):
                 return None
-        self._answers = found.answers
+        self._answers, self._centre = found.answers, found.prices[blocks.coupling]
         return found
+
+    def _centred(self, rows: int) -> Array | None:
+        """Prices of `rows` coupling rows to start near: those of the stage before, its own cap at a unit for a unit.
+
+        At those prices what the stage before minimised counts as much as what is to be minimised now.
+        """
+        if self._centre is None or len(self._centre) > rows:
+            return None
+        return np.concatenate([self._centre, -np.ones(rows - len(self._centre))])
 
     def _continues(self, current: Compiled) -> bool:
         """Nothing but rows at the end has been added since the blocks were read."""

@@ -29,6 +29,12 @@ def test_every_rule_and_objective_of_every_model_is_in_it():
             assert part.equation in text
 
 
+def test_the_keys_of_a_parameter_that_is_a_map_are_explained_with_it():
+    _, after = handbook().split("**`per_head_floor`**", 1)
+    assert "- `taper`: default `none`\n  - `from`: Opening distance from target up to which" in after
+    assert "  - `end_per_head`: The growth a head at `to` and beyond, in place of `end`.\n" in after
+
+
 def test_keys_of_a_scenario_are_listed_with_their_meaning():
     text = handbook()
     for key in ("pot.value", "inputs.baseline.shared.within", "formula.NAME.share", "solver.gap", "report.group_by"):

@@ -207,6 +207,44 @@ def test_any_path_is_proved_by_its_prices(seed, years, floor):
     assert value - dual_bound(compiled, compiled.costs[0], found.prices) <= 1e-7 * max(1.0, value)
 
 
+@pytest.mark.parametrize("away", [-0.5, 40.0, -1e7], ids=["near", "beyond the first penalty", "beyond the last"])
+def test_prices_to_start_near_change_the_rounds_and_not_the_optimum(away):
+    compiled = compiled_of(path(places=60), rules=RULES, objectives=ORDER)
+    blocks, cost = find_blocks(compiled), compiled.costs[0]
+    plain, there = (
+        rounds.decompose(compiled, blocks, cost, answers=(), time_limit=60, centre=centre)
+        for centre in (None, np.full(len(blocks.coupling), away))
+    )
+    assert cost @ there.values == pytest.approx(cost @ plain.values, rel=1e-8)
+    assert dual_bound(compiled, cost, there.prices) == pytest.approx(cost @ there.values, rel=1e-7)
+    assert largest_violation(compiled, there.values) < 1e-6
+
+
+def test_no_price_of_the_master_stands_further_off_than_asked():
+    compiled = compiled_of(path(places=60), rules=RULES, objectives=ORDER)
+    blocks, centre = find_blocks(compiled), np.array([-0.9, 0.2, -2.95])
+    master = rounds._Master(compiled, blocks, compiled.costs[0])
+    for seed in (1, 2, 3):
+        master.add(several.cheapest(blocks.chains, priced(compiled, seed=seed)[1]))
+    far = master.solve(centre, np.inf, 3.0)
+    near = master.solve(centre, 0.25, 3.0)
+    assert np.abs(far.prices - centre).max() > 0.25
+    assert np.abs(near.prices - centre).max() <= 0.25 + 1e-9
+    assert np.abs(near.prices).max() <= 3.0 + 1e-9
+    assert (
+        near.hoped <= far.hoped <= near.value + 1e-6
+    )  # less may be hoped for nearby; a mix costs no less than the best
+
+
+@pytest.mark.usefixtures("always_in_rounds")
+def test_ten_years_take_few_rounds():
+    # two a year at most; 36 and 27 where prices went half way to the master's, wherever those lay
+    compiled = compiled_of(path(places=300, years=10), rules=RULES, objectives=ORDER)
+    _, stages = lexicographic(compiled, AIMS[:2], solver=Solver(), pot=1000.0)
+    assert all(stage.proven for stage in stages)
+    assert max(int(stage.method.split()[-2]) for stage in stages) <= 20
+
+
 def test_highs_own_answer_to_the_prices_proves_the_same_bound():
     compiled = compiled_of(path(), rules=RULES, objectives=ORDER)
     blocks, cost = find_blocks(compiled), compiled.costs[0]

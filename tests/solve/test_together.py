@@ -8,7 +8,7 @@ from situations import situation
 from test_template import PATH, assert_same, compiled, facts, parts, template
 
 from allocopt.figures import Column, plain
-from allocopt.model import Taper, greater, lesser, load_model, rule, tapered
+from allocopt.model import PerHeadTaper, Taper, greater, lesser, load_model, rule, tapered
 from allocopt.problem import build
 from allocopt.settings import RuleSetting
 from allocopt.solve.compiled import compile_problem
@@ -73,6 +73,10 @@ def test_a_column_does_to_each_figure_what_the_rule_does_to_one():
     taper = Taper.model_validate({"from": "5%", "to": "10%", "end": "1%"})
     assert tapered(0.036, taper, Column(values)).values.tolist() == [
         tapered(0.036, taper, one) for one in values.tolist()
+    ]
+    a_head, people = PerHeadTaper.model_validate({"from": "5%", "to": "10%", "end_per_head": "1%"}), values / 7
+    assert a_head.at(0.036 + Column(people), Column(people), Column(values)).values.tolist() == [
+        a_head.at(0.036 + more, more, one) for more, one in zip(people.tolist(), values.tolist(), strict=True)
     ]
     assert lesser(1.0, 1.0 + Column(values)).values.tolist() == [min(1.0, 1.0 + one) for one in values.tolist()]
     assert greater(0.0, -Column(values) / 3).values.tolist() == [max(0.0, -one / 3) for one in values.tolist()]
