@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,8 @@ import pytest
 
 import allocopt
 from allocopt.check.folder import verify
-from allocopt.errors import ScenarioFault, TableFault
+from allocopt.consortia import finished
+from allocopt.errors import PlanRefused, ScenarioFault, TableFault
 
 PLACES = """code,name,people,weight,area,hub,now,lat,lon,imd,base_m,spend_m
 A,Alder,30000,30,west,1,g1,0,0.00,30,100,112
@@ -222,3 +225,22 @@ def test_an_allocation_that_is_made_first_is_pooled_and_checked_with_its_rules(s
     table.loc[[0, 1], "allocation_gbp"] += [-20_000_000, 20_000_000]
     table.to_csv(run.folder / "allocations.csv", index=False)
     assert {"sealed files", "rule growth_floor"} <= {one.name for one in verify(run.folder).checks if not one.passed}
+
+
+def test_a_bound_above_the_plan_is_neither_written_nor_verified(scenario, tmp_path):
+    """The plan has no deficit at all: a proof of 0.42, of its own stage or of a bound, is wrong and told to be."""
+    run = allocopt.run(scenario, out=tmp_path / "runs", set=OFF)
+    made, solution = run.plan, run.plan.solution
+    stage = replace(solution.stages[0], value=0.42, bound=0.42)
+    for wrong in (
+        replace(solution, stages=(stage, *solution.stages[1:])),
+        replace(solution, bounds=(replace(solution.bounds[0], value=0.42),)),
+    ):
+        with pytest.raises(PlanRefused, match=r"gross_deficit is 0, yet no plan is said to have less than 0\.42"):
+            finished(made.facts, made.model, None, wrong, (made.budget, made.spend))
+    record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    record["objectives"][0] |= {"value": 0.42, "bound": 0.42}
+    record["headline"]["bound_gbp"] = 420_000
+    (run.folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    failed = {one.name for one in verify(run.folder).checks if not one.passed}
+    assert {"objective gross_deficit", "bounds and plan"} <= failed

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocopt.check.grouping import Broken, Grouped, broken_rules, haversine, objectives
+from allocopt.check.grouping import Broken, Grouped, broken_rules, haversine, objectives, slip
 from allocopt.consortia.given import fault, given_grouping, given_hubs, left_out
 from allocopt.errors import PlanRefused, Problem, ScenarioFault
 from allocopt.grouping.instance import Instance, Ints, on_sphere
@@ -45,6 +45,8 @@ CONSORTIUM_COLUMNS = (
     "imd",
     "travel_km",
 )
+JOINTLY = "one joint programme"
+"""How the method of a joint plan is told: its allocations are rounded to whole pounds after solving."""
 TOLERANCE = 1e-6
 """GBP million or km: how far the checker's value of an objective may lie from the plan's."""
 
@@ -315,6 +317,13 @@ def _refuse_wrong(facts: Facts, solution: Solution, broken: Sequence[Broken]) ->
             raise PlanRefused(
                 f"{stage.name} is {found[stage.name]:.9g} by the checker, {stage.final_value:.9g} by the plan"
             )
+    proved = [*((stage.name, stage.bound) for stage in solution.stages)]
+    proved += [("gross_deficit", one.value) for one in solution.bounds]
+    rounded = len(solution.instance) if solution.method.startswith(JOINTLY) else 1
+    for name, bound in (one for one in proved if one[0] in found):
+        if bound > found[name] + slip(found[name], rounded):
+            said = f"{name} is {found[name]:.9g}, yet no plan is said to have less than {bound:.9g}"
+            raise PlanRefused(f"{said}: the plan or its proof is wrong, and neither is written")
 
 
 def tables_of(facts: Facts, solution: Solution, budget: Pounds, spend: Pounds) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,6 +1,7 @@
 """A part of the country solved as one integer programme: its stages in order, each with the solver's proven bound.
 
-A finished stage leaves a cap row (its value plus a small stated slack) to the next. Contiguity is separated: where a
+A finished stage leaves a cap row (its value plus a small stated slack) to the next; value and cap are those of the
+assignment, whatever the solver made of the deficits beside it. Contiguity is separated: where a
 consortium falls apart, the rows that the rule states for the cut-off places are added and the stage is solved again.
 Imports `programme`, `instance`, `neighbours` and `solve`.
 """
@@ -22,6 +23,8 @@ from allocopt.solve.compiled import Compiled, compile_problem
 from allocopt.solve.integer import Effort, minimise_whole
 
 CUT_ROUNDS = 200
+FELT = 0.1
+"""Of the slack of a cap row: what the solver may take for nothing at most. As much as the slack, and it loses plans."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Staged:
     compiled: Compiled
     graph: Graph | None
     values: Array | None = None
+    tolerance: float = 1e-7
+    """what the solver may take for nothing in a row"""
     found: list[tuple[float, float, float]] = field(default_factory=list)
 
 
@@ -88,6 +93,7 @@ def solve_part(
 
 def _stage(run: Staged, number: int, objective: Objective, effort: Effort, slack: Slack) -> None:
     cost, offset = run.compiled.costs[number], float(run.compiled.offsets[number])
+    effort = replace(effort, tolerance=run.tolerance)
     for _ in range(CUT_ROUNDS):
         point = minimise_whole(run.compiled, cost, effort=effort, start=run.values)
         cuts = cuts_needed(run, point.values)
@@ -97,11 +103,12 @@ def _stage(run: Staged, number: int, objective: Objective, effort: Effort, slack
         run.values = None
     else:
         raise Stopped("contiguity was not reached: too many rounds of cuts")
-    run.values = point.values
-    value = float(cost @ point.values)
+    run.values = with_deficits(run.built, run.compiled, point.values)
+    value = float(cost @ run.values)
     bound = min(value, max(point.bound, -offset))
     cap = slack.after(value + offset) - offset
     scale = 1.0 if objective.is_money else 1e3
+    run.tolerance = min(run.tolerance, max(1e-9, FELT * scale * (cap - value)))
     run.compiled = run.compiled.with_row(f"cap_{objective.name}", cost * scale, lower=-np.inf, upper=cap * scale)
     run.found.append((value + offset, bound + offset, cap + offset))
 
@@ -114,10 +121,23 @@ def point_of(built: Built, compiled: Compiled, instance: Instance, part: Part, h
     values = np.zeros(len(compiled.columns))
     member = compiled.columns_of("member")
     values[member] = [compiled.columns[at][1] in chosen for at in member]
-    for at in compiled.columns_of("deficit"):
-        h = compiled.columns[at][1][0]
-        values[at] = max(0.0, sum(built.view.over[p] for p in built.view.members[h] if (p, h) in chosen))
+    values = with_deficits(built, compiled, values)
     return values if not np.any(np.isin(compiled.column_component, ["anchor"])) else None
+
+
+def with_deficits(built: Built, compiled: Compiled, values: Array) -> Array:
+    """The point with every deficit at what its members overspend: where nothing makes deficits small, a solver leaves
+    them anywhere between that and their limit.
+    """
+    over = dict.fromkeys(built.view.hubs, 0.0)
+    for at in compiled.columns_of("member").tolist():
+        if values[at] > 0.5:
+            p, h = compiled.columns[at][1]
+            over[h] += built.view.over[p]
+    found = values.copy()
+    for at in compiled.columns_of("deficit").tolist():
+        found[at] = max(0.0, over[compiled.columns[at][1][0]])
+    return found
 
 
 def assignment(built: Built, compiled: Compiled, instance: Instance, values: Array) -> Ints:

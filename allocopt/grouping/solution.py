@@ -271,7 +271,7 @@ def _job(task: Task, part: Part, bounds: Sequence[Bound], graph: Graph | None) -
         seconds = max(5.0, task.solver.time_limit * max(share, _SHARE_OF_TIME))
         nodes = 20_000 if task.grouping.deterministic else None
         limit = float("inf") if task.grouping.deterministic else seconds
-        efforts.append(Effort(gap=asked, gap_absolute=absolute, nodes=nodes, seconds=limit))
+        efforts.append(Effort(gap=asked, gap_absolute=absolute, nodes=nodes, seconds=limit, doubt=True))
     slacks = tuple(task.slack(number, len(part.places)) for number in range(len(task.objectives)))
     names = tuple(one.name for one in task.objectives)
     exempt = task.grouping.exempt == "least"
