@@ -144,3 +144,22 @@ def test_a_start_that_comes_back_as_the_optimum_is_looked_at_again_without_it():
     start[at] = compiled.column_upper[at]
     found = minimise_whole(compiled, compiled.costs[1], effort=Effort(doubt=True), start=start)
     assert (float(compiled.costs[1] @ found.values), found.bound) == (0.0, 0.0)
+
+
+def test_a_place_that_stands_at_the_band_to_a_few_pence_is_no_reason_to_refuse():
+    """Balances of 5% and 1%, 3% in common: at a band of 2.000003% the first place is three pence within."""
+    instance, _ = seven_places()
+    two = replace(
+        instance,
+        places=("A", "B"),
+        population=np.array([1000.0, 1000.0]),
+        budget=np.array([1.0, 1.0]),
+        spend=np.array([0.95, 0.99]),
+        area=("all",) * 2,
+        may_hub=np.array([True, False]),
+        declared=True,
+        position=None,
+        present=None,
+        settings={"balance_band": {"max": 0.02000003}},
+    )
+    assert solve_grouping(task(two, ["gross_deficit"])).hub.tolist() == [0, 0]
