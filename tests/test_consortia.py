@@ -244,3 +244,36 @@ def test_a_bound_above_the_plan_is_neither_written_nor_verified(scenario, tmp_pa
     (run.folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
     failed = {one.name for one in verify(run.folder).checks if not one.passed}
     assert {"objective gross_deficit", "bounds and plan"} <= failed
+
+
+def test_a_bound_under_earlier_objectives_is_not_told_of_every_grouping(scenario, tmp_path):
+    """Travel first: B with A and C, E with D. Over budget 12 + 4 - 9 = 7, and -9. With gross deficit first it is 0."""
+    run = allocopt.run(scenario, out=tmp_path / "runs", set={**OFF, "objectives": "[travel, gross_deficit]"})
+    stages = {one["name"]: one for one in run.record["objectives"]}
+    assert (stages["gross_deficit"]["value"], stages["gross_deficit"]["bound"]) == pytest.approx((7.0, 7.0))
+    head = {name: run.headline[name] for name in ("gross_deficit_gbp", "bound_gbp", "gap_pct")}
+    assert head == {"gross_deficit_gbp": 7_000_000, "bound_gbp": 0, "gap_pct": 100.0}
+    row = run.tables["comparison"].set_index("plan").loc["plan"]
+    assert (row["bound_gbp"], row["gap_pct"]) == (0, 100)
+    travel = stages["travel"]["cap"]
+    assert (
+        f"no grouping under these rules has less than £0; with a mean distance of at most {travel:.4f}"[:-1]
+        in (run.record["summary"])
+    )
+    assert "km none has less than £7.0m" in run.record["summary"]
+    assert verify(run.folder).passed
+    record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    record["headline"]["bound_gbp"] = 7_000_000
+    (run.folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    assert "headline bound" in {one.name for one in verify(run.folder).checks if not one.passed}
+
+
+def test_the_headline_s_gap_is_that_of_the_plan_it_stands_beside(scenario):
+    """At most 56,000 people: 3 is least. For travel five times as much is left: B with A has 12 + 4 = 16."""
+    run = allocopt.run(
+        scenario, out=None, set={**OFF, "rules.population_window": "{max: 56000}", "solver.slack": "450%"}
+    )
+    head, row = run.headline, run.tables["comparison"].set_index("plan").loc["plan"]
+    assert (head["gross_deficit_gbp"], head["bound_gbp"]) == (16_000_000, 3_000_000)
+    assert head["gap_pct"] == row["gap_pct"] == 100 * 13 / 16
+    assert run.record["objectives"][0]["gap"] == pytest.approx(0.0)

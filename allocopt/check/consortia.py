@@ -201,6 +201,18 @@ def _lifted(record: dict[str, Any]) -> Iterator[Check]:
     yield compared("bound L", wrong, words)
 
 
+def _headline(record: dict[str, Any]) -> Iterator[Check]:
+    """What is said of every plan's deficit: no more than a bound, or than the stage's own where it comes first."""
+    said, first = record["headline"].get("bound_gbp"), record["objectives"][:1]
+    if said is None:
+        return
+    proved = [one["value"] for one in record["bounds"]]
+    proved += [one["bound"] for one in first if one["name"] == "gross_deficit" and one["bound"] is not None]
+    most = round(max([0.0, *proved]) * 1e6)
+    wrong = [f"GBP {said:,} is more than any bound on every plan, GBP {most:,}"] if said > most else []
+    yield compared("headline bound", wrong, f"GBP {said:,} holds for every plan")
+
+
 def _no_more_than_the_plan(of: Grouped, record: dict[str, Any]) -> Iterator[Check]:
     """No bound lies above the plan that was found; a given grouping may break rules that the bounds count on."""
     if record["status"] == "evaluated" or not record["bounds"]:
@@ -228,6 +240,7 @@ def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: d
         wrong = [] if value >= one["value"] - SLIP else [f"recomputed {value:.9g}, run.json says {one['value']:.9g}"]
         yield compared(f"bound {one['name']}", wrong, f"GBP {value:,.6f}m, re-proved without the solver")
     yield from _lifted(record)
+    yield from _headline(record)
     yield from _no_more_than_the_plan(of, record)
     for stage in record["objectives"]:
         if stage["by"] == "highs":

@@ -15,12 +15,12 @@ import pandas as pd
 
 from allocopt.check.grouping import broken_rules
 from allocopt.consortia import Consortia, grouped_of, task_of
-from allocopt.consortia.record import comparison_row, effects_of
+from allocopt.consortia.record import comparison_row, effects_of, least_deficit
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.alternatives import Wish, alternatives, differences
 from allocopt.grouping.instance import Ints, possible_pairs
 from allocopt.grouping.measure import hubs_of_labels, overspends
-from allocopt.grouping.solution import EVALUATED, Solution, solve_grouping
+from allocopt.grouping.solution import EVALUATED, solve_grouping
 from allocopt.settings import Grouping
 
 
@@ -46,7 +46,7 @@ def comparison_of(found: Consortia, plans: Sequence[Ints] = ()) -> pd.DataFrame:
     if found.two_steps is not None:
         steps = replace(found, budget=found.two_steps.budget)
         rows.append(comparison_row(steps, "one after the other", found.two_steps.hub, bound=None))
-    bound = next((stage.bound for stage in found.solution.stages if stage.name == "gross_deficit"), None)
+    bound = least_deficit(found.solution)
     rows.append(comparison_row(found, "plan", found.solution.hub, bound=bound))
     rows += [comparison_row(found, f"alternative {k}", hub, bound=bound) for k, hub in enumerate(plans) if k]
     return pd.DataFrame(rows)
@@ -87,11 +87,7 @@ def _areas(found: Consortia, said: Grouping, *, on: bool) -> Iterator[dict[str, 
         solved = solve_grouping(task)
     except (Infeasible, Stopped):
         return
-    yield comparison_row(found, name, solved.hub, bound=_bound_of(solved))
-
-
-def _bound_of(solved: Solution) -> float | None:
-    return next((stage.bound for stage in solved.stages if stage.name == "gross_deficit"), None)
+    yield comparison_row(found, name, solved.hub, bound=least_deficit(solved))
 
 
 _ROWS: dict[str, Callable[[Consortia, Grouping], Iterator[dict[str, Any]]]] = {
@@ -115,7 +111,9 @@ def frontier_of(found: Consortia) -> pd.DataFrame | None:
         task.solver = task.solver.model_copy(update={"slack": rate})
         solved = solve_grouping(task)
         travel = next((stage for stage in solved.stages if stage.name == "travel"), None)
-        row = comparison_row(found, f"deficit up to {rate:.2%} above the least", solved.hub, bound=_bound_of(solved))
+        row = comparison_row(
+            found, f"deficit up to {rate:.2%} above the least", solved.hub, bound=least_deficit(solved)
+        )
         rows.append({"slack_pct": 100 * rate, **row, "travel_bound_km": None if travel is None else travel.bound})
     return pd.DataFrame(rows)
 

@@ -30,6 +30,7 @@ from allocopt.solve.integer import Effort
 from allocopt.solve.stages import TINY, Stage
 
 EVALUATED = "evaluated as given"
+ONE_PROGRAMME = "one integer programme"
 EXACT_PAIRS = 8_000
 CONTIGUOUS_PAIRS = 1_500
 """A part with at most this many pairs is solved as one integer programme; larger ones are searched."""
@@ -101,7 +102,7 @@ def solve_grouping(task: Task) -> Solution:
         bounds, unsaid = _all_bounds(task, pairs, components(task.instance, pairs))
     stages = _stages(task, answers, bounds, objective_values(task.instance, hub))
     several = f"{len(parts)} integer programmes, each with its share of the slack between stages"
-    method = several if len(parts) > 1 else "one integer programme"
+    method = several if len(parts) > 1 else ONE_PROGRAMME
     return Solution(task.instance, hub, stages, bounds, (*exempt, *more), (*beyond, *unsaid), method)
 
 
