@@ -158,10 +158,11 @@ def check_facts(facts: Facts, said: Grouping) -> None:
     """What a grouping cannot do without. Raises ScenarioFault with everything that is missing."""
     scenario, inputs = facts.loaded.scenario, facts.inputs
     names, rules = {one.name for one in scenario.objectives}, scenario.rules
+    far = bool({"reach", "contiguity"} & set(rules)) or "travel" in names or bool(said.frontier)
     wants = {
         "population": ("a grouping counts people", True),
-        "latitude": ("distances need coordinates", "reach" in rules or "travel" in names or "contiguity" in rules),
-        "longitude": ("distances need coordinates", "reach" in rules or "travel" in names or "contiguity" in rules),
+        "latitude": ("distances need coordinates", far),
+        "longitude": ("distances need coordinates", far),
         "area": ("this rule needs areas", bool({"stay_in_area", "containment"} & set(rules)) or "crossings" in names),
         "imd": ("the mix needs a deprivation score", "deprivation_mix" in rules),
         "group": ("moves are counted against present groups", "moves" in rules or "moves" in names),

@@ -40,6 +40,15 @@ class Slack:
 
 
 @dataclass(frozen=True)
+class Known:
+    """A first objective that was solved elsewhere: its value, bound and the cap that it leaves."""
+
+    value: float
+    bound: float
+    cap: float
+
+
+@dataclass(frozen=True)
 class Answer:
     """A part solved: the hub of each of its places, and for each stage its value, bound and cap."""
 
@@ -73,8 +82,10 @@ def solve_part(
     slacks: Sequence[Slack],
     graph: Graph | None = None,
     start: Ints | None = None,
+    known: Known | None = None,
 ) -> Answer:
-    """The part's stages in order. `start` is the hub of each place of the part, a plan to begin from.
+    """The part's stages in order. `start` is the hub of each place of the part, a plan to begin from; `known` is the
+    first stage, where it needs no solving.
 
     Raises Infeasible, or Stopped where the solver ran out of time without a plan.
     """
@@ -83,8 +94,11 @@ def solve_part(
     run = Staged(built, compiled, graph)
     if start is not None:
         run.values = point_of(built, compiled, instance, part, start)
+    if known is not None:
+        _capped(run, 0, objectives[0], known)
     for number, (effort, slack) in enumerate(zip(efforts, slacks, strict=True)):
-        _stage(run, number, objectives[number], effort, slack)
+        if number or known is None:
+            _stage(run, number, objectives[number], effort, slack)
     assert run.values is not None
     hub = assignment(built, run.compiled, instance, run.values)
     value, bound, cap = (tuple(column) for column in zip(*run.found, strict=True))
@@ -106,11 +120,16 @@ def _stage(run: Staged, number: int, objective: Objective, effort: Effort, slack
     run.values = with_deficits(run.built, run.compiled, point.values)
     value = float(cost @ run.values)
     bound = min(value, max(point.bound, -offset))
-    cap = slack.after(value + offset) - offset
+    _capped(run, number, objective, Known(value + offset, bound + offset, slack.after(value + offset)))
+
+
+def _capped(run: Staged, number: int, objective: Objective, stage: Known) -> None:
+    """The next stages are held to the cap that this one leaves."""
     scale = 1.0 if objective.is_money else 1e3
-    run.tolerance = min(run.tolerance, max(1e-9, FELT * scale * (cap - value)))
-    run.compiled = run.compiled.with_row(f"cap_{objective.name}", cost * scale, lower=-np.inf, upper=cap * scale)
-    run.found.append((value + offset, bound + offset, cap + offset))
+    run.tolerance = min(run.tolerance, max(1e-9, FELT * scale * (stage.cap - stage.value)))
+    cost, most = run.compiled.costs[number], stage.cap - float(run.compiled.offsets[number])
+    run.compiled = run.compiled.with_row(f"cap_{objective.name}", cost * scale, lower=-np.inf, upper=most * scale)
+    run.found.append((stage.value, stage.bound, stage.cap))
 
 
 def point_of(built: Built, compiled: Compiled, instance: Instance, part: Part, hub: Ints) -> Array | None:

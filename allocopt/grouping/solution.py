@@ -61,6 +61,8 @@ class Task:
     grouping: Grouping
     tell: Callable[[str], None] = lambda step: None  # noqa: ARG005 - the default listener ignores it
     started: float = field(default_factory=time.perf_counter)
+    allowance: float | None = None
+    """What gross deficit leaves to the objectives after it, as a share; without it, `solver.slack`"""
 
     @property
     def left(self) -> float:
@@ -77,7 +79,8 @@ class Task:
     def slack(self, number: int, places: int) -> Slack:
         """What a stage of a part leaves to the next."""
         least = self.solver.slack_at_least * places / len(self.instance) if self.objectives[number].is_money else 1e-9
-        return Slack(self.solver.slack, least)
+        own = self.objectives[number].name == "gross_deficit" and self.allowance is not None
+        return Slack(float(self.allowance or 0.0) if own else self.solver.slack, least)
 
 
 def solve_grouping(task: Task) -> Solution:
@@ -86,7 +89,7 @@ def solve_grouping(task: Task) -> Solution:
     pairs = possible_pairs(task.instance)
     graph = delaunay_graph(task.instance) if task.instance.on("contiguity") else None
     parts = components(task.instance, pairs)
-    if _too_large(task, pairs, parts):
+    if is_searched(task, pairs, parts):
         return _nationally(task, exempt, graph)
     task.tell("bounds")
     bounds, unsaid = _all_bounds(task, pairs, parts)
@@ -134,7 +137,7 @@ def evaluated(task: Task, hub: Ints) -> Solution:
     return Solution(task.instance, hub, stages, bounds, (), unsaid, EVALUATED)
 
 
-def _too_large(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> bool:
+def is_searched(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> bool:
     """Whether a part has more pairs than one integer programme can prove, and the search knows every rule."""
     if not set(task.instance.settings) <= KNOWN or task.instance.position is None:
         return False
