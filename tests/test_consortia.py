@@ -277,3 +277,20 @@ def test_the_headline_s_gap_is_that_of_the_plan_it_stands_beside(scenario):
     assert (head["gross_deficit_gbp"], head["bound_gbp"]) == (16_000_000, 3_000_000)
     assert head["gap_pct"] == row["gap_pct"] == 100 * 13 / 16
     assert run.record["objectives"][0]["gap"] == pytest.approx(0.0)
+
+
+def test_a_row_within_areas_needs_areas_and_says_why_it_is_not_there(scenario):
+    """Cedar's own area has no hub: no grouping within areas. Without a column of areas there are none to stay in."""
+    text = scenario.read_text(encoding="utf-8")
+    table = scenario.parent / "places.csv"
+    table.write_text(PLACES.replace("C,Cedar,20000,26,west", "C,Cedar,20000,26,north"), encoding="utf-8")
+    asked = {"grouping.compare": "[within_areas]", "grouping.exempt": "none"}
+    run = allocopt.run(scenario, out=None, set=asked)
+    assert list(run.tables["comparison"]["plan"]) == ["unpooled", "plan"]
+    said = [note for note in run.record["warnings"] if "no row for within_areas" in note]
+    assert len(said) == 1
+    assert said[0].endswith("cannot hold for every place")
+    scenario.write_text(text.replace("area: area, ", ""), encoding="utf-8")
+    with pytest.raises(ScenarioFault) as failure:
+        allocopt.run(scenario, out=None, set=asked)
+    assert "no column is named for area" in str(failure.value)

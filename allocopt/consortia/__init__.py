@@ -159,11 +159,12 @@ def check_facts(facts: Facts, said: Grouping) -> None:
     scenario, inputs = facts.loaded.scenario, facts.inputs
     names, rules = {one.name for one in scenario.objectives}, scenario.rules
     far = bool({"reach", "contiguity"} & set(rules)) or "travel" in names or bool(said.frontier)
+    areas = bool({"stay_in_area", "containment"} & set(rules)) or "crossings" in names or "within_areas" in said.compare
     wants = {
         "population": ("a grouping counts people", True),
         "latitude": ("distances need coordinates", far),
         "longitude": ("distances need coordinates", far),
-        "area": ("this rule needs areas", bool({"stay_in_area", "containment"} & set(rules)) or "crossings" in names),
+        "area": ("this needs areas", areas),
         "imd": ("the mix needs a deprivation score", "deprivation_mix" in rules),
         "group": ("moves are counted against present groups", "moves" in rules or "moves" in names),
         "hub": ("hubs are said to be declared", said.hubs in ("declared", "optional")),
