@@ -182,8 +182,10 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
     tell("working out effects")
     money = pd.DataFrame({"budget_gbp": made.budget, "spend_gbp": made.spend}, index=facts.inputs.places.index)
     plans = plans_of(made, tell=tell)
-    tables = {**tables_of_run(made, plans), "places": places_table(facts, money)}
+    tables, notes = tables_of_run(made, plans)
+    tables["places"] = places_table(facts, money)
     said = grouping_record(made, tell=tell)
+    said["warnings"] += notes
     wished = facts.loaded.scenario.grouping is not None and facts.loaded.scenario.grouping.alternatives is not None
     if wished and made.status != "evaluated":
         said["alternatives"] = alternatives_record(made, plans)

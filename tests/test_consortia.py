@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,8 @@ import pytest
 
 import allocopt
 from allocopt.check.folder import verify
-from allocopt.errors import ScenarioFault, TableFault
+from allocopt.consortia import finished
+from allocopt.errors import PlanRefused, ScenarioFault, TableFault
 
 PLACES = """code,name,people,weight,area,hub,now,lat,lon,imd,base_m,spend_m
 A,Alder,30000,30,west,1,g1,0,0.00,30,100,112
@@ -222,3 +225,72 @@ def test_an_allocation_that_is_made_first_is_pooled_and_checked_with_its_rules(s
     table.loc[[0, 1], "allocation_gbp"] += [-20_000_000, 20_000_000]
     table.to_csv(run.folder / "allocations.csv", index=False)
     assert {"sealed files", "rule growth_floor"} <= {one.name for one in verify(run.folder).checks if not one.passed}
+
+
+def test_a_bound_above_the_plan_is_neither_written_nor_verified(scenario, tmp_path):
+    """The plan has no deficit at all: a proof of 0.42, of its own stage or of a bound, is wrong and told to be."""
+    run = allocopt.run(scenario, out=tmp_path / "runs", set=OFF)
+    made, solution = run.plan, run.plan.solution
+    stage = replace(solution.stages[0], value=0.42, bound=0.42)
+    for wrong in (
+        replace(solution, stages=(stage, *solution.stages[1:])),
+        replace(solution, bounds=(replace(solution.bounds[0], value=0.42),)),
+    ):
+        with pytest.raises(PlanRefused, match=r"gross_deficit is 0, yet no plan is said to have less than 0\.42"):
+            finished(made.facts, made.model, None, wrong, (made.budget, made.spend))
+    record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    record["objectives"][0] |= {"value": 0.42, "bound": 0.42}
+    record["headline"]["bound_gbp"] = 420_000
+    (run.folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    failed = {one.name for one in verify(run.folder).checks if not one.passed}
+    assert {"objective gross_deficit", "bounds and plan"} <= failed
+
+
+def test_a_bound_under_earlier_objectives_is_not_told_of_every_grouping(scenario, tmp_path):
+    """Travel first: B with A and C, E with D. Over budget 12 + 4 - 9 = 7, and -9. With gross deficit first it is 0."""
+    run = allocopt.run(scenario, out=tmp_path / "runs", set={**OFF, "objectives": "[travel, gross_deficit]"})
+    stages = {one["name"]: one for one in run.record["objectives"]}
+    assert (stages["gross_deficit"]["value"], stages["gross_deficit"]["bound"]) == pytest.approx((7.0, 7.0))
+    head = {name: run.headline[name] for name in ("gross_deficit_gbp", "bound_gbp", "gap_pct")}
+    assert head == {"gross_deficit_gbp": 7_000_000, "bound_gbp": 0, "gap_pct": 100.0}
+    row = run.tables["comparison"].set_index("plan").loc["plan"]
+    assert (row["bound_gbp"], row["gap_pct"]) == (0, 100)
+    travel = stages["travel"]["cap"]
+    assert (
+        f"no grouping under these rules has less than £0; with a mean distance of at most {travel:.4f}"[:-1]
+        in (run.record["summary"])
+    )
+    assert "km none has less than £7.0m" in run.record["summary"]
+    assert verify(run.folder).passed
+    record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    record["headline"]["bound_gbp"] = 7_000_000
+    (run.folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    assert "headline bound" in {one.name for one in verify(run.folder).checks if not one.passed}
+
+
+def test_the_headline_s_gap_is_that_of_the_plan_it_stands_beside(scenario):
+    """At most 56,000 people: 3 is least. For travel five times as much is left: B with A has 12 + 4 = 16."""
+    run = allocopt.run(
+        scenario, out=None, set={**OFF, "rules.population_window": "{max: 56000}", "solver.slack": "450%"}
+    )
+    head, row = run.headline, run.tables["comparison"].set_index("plan").loc["plan"]
+    assert (head["gross_deficit_gbp"], head["bound_gbp"]) == (16_000_000, 3_000_000)
+    assert head["gap_pct"] == row["gap_pct"] == 100 * 13 / 16
+    assert run.record["objectives"][0]["gap"] == pytest.approx(0.0)
+
+
+def test_a_row_within_areas_needs_areas_and_says_why_it_is_not_there(scenario):
+    """Cedar's own area has no hub: no grouping within areas. Without a column of areas there are none to stay in."""
+    text = scenario.read_text(encoding="utf-8")
+    table = scenario.parent / "places.csv"
+    table.write_text(PLACES.replace("C,Cedar,20000,26,west", "C,Cedar,20000,26,north"), encoding="utf-8")
+    asked = {"grouping.compare": "[within_areas]", "grouping.exempt": "none"}
+    run = allocopt.run(scenario, out=None, set=asked)
+    assert list(run.tables["comparison"]["plan"]) == ["unpooled", "plan"]
+    said = [note for note in run.record["warnings"] if "no row for within_areas" in note]
+    assert len(said) == 1
+    assert said[0].endswith("cannot hold for every place")
+    scenario.write_text(text.replace("area: area, ", ""), encoding="utf-8")
+    with pytest.raises(ScenarioFault) as failure:
+        allocopt.run(scenario, out=None, set=asked)
+    assert "no column is named for area" in str(failure.value)

@@ -95,6 +95,7 @@ consortia
 consortia.joint consortia.binding
 consortia.prices
 consortia.record
+consortia.frontier
 consortia.compare
 choosing
 choosing.words

@@ -20,7 +20,7 @@ import pandas as pd
 
 from allocopt.check.alternatives import check_alternatives
 from allocopt.check.bound import recall
-from allocopt.check.grouping import Grouped, broken_rules, cut_bound, objectives, reachable_hubs
+from allocopt.check.grouping import Grouped, broken_rules, cut_bound, objectives, reachable_hubs, slip
 from allocopt.check.inputs import check_files, check_hash, find_tables
 from allocopt.check.relaxed import check_allocation, check_pockets, check_relaxed
 from allocopt.check.verdict import Check, Verdict, compared, guarded
@@ -162,12 +162,14 @@ def _rules(of: Grouped, record: dict[str, Any]) -> Check:
 
 
 def _objectives(of: Grouped, record: dict[str, Any]) -> Iterator[Check]:
-    now = objectives(of)
+    now, rounded = objectives(of), len(of.places) if load_model(record["model"][-1]).kind == "joint" else 1
     for stage in (one for one in record["objectives"] if one["name"] in now):
         missed = abs(now[stage["name"]] - stage["final_value"])
         wrong = [f"recomputed {now[stage['name']]:.9g}"] if missed > max(SLIP, 1e-9 * abs(stage["final_value"])) else []
         if stage["bound"] is not None and stage["bound"] > stage["value"] + SLIP:
             wrong.append(f"bound {stage['bound']} above the value")
+        if stage["bound"] is not None and stage["bound"] > stage["final_value"] + slip(now[stage["name"]], rounded):
+            wrong.append(f"bound {stage['bound']:.9g} above the plan's {stage['final_value']:.9g}")
         yield compared(f"objective {stage['name']}", wrong, f"{stage['final_value']:.9g} {stage['unit']}")
 
 
@@ -199,6 +201,31 @@ def _lifted(record: dict[str, Any]) -> Iterator[Check]:
     yield compared("bound L", wrong, words)
 
 
+def _headline(record: dict[str, Any]) -> Iterator[Check]:
+    """What is said of every plan's deficit: no more than a bound, or than the stage's own where it comes first."""
+    said, first = record["headline"].get("bound_gbp"), record["objectives"][:1]
+    if said is None:
+        return
+    proved = [one["value"] for one in record["bounds"]]
+    proved += [one["bound"] for one in first if one["name"] == "gross_deficit" and one["bound"] is not None]
+    most = round(max([0.0, *proved]) * 1e6)
+    wrong = [f"GBP {said:,} is more than any bound on every plan, GBP {most:,}"] if said > most else []
+    yield compared("headline bound", wrong, f"GBP {said:,} holds for every plan")
+
+
+def _no_more_than_the_plan(of: Grouped, record: dict[str, Any]) -> Iterator[Check]:
+    """No bound lies above the plan that was found; a given grouping may break rules that the bounds count on."""
+    if record["status"] == "evaluated" or not record["bounds"]:
+        return
+    rounded = len(of.places) if load_model(record["model"][-1]).kind == "joint" else 1
+    value = objectives(of)["gross_deficit"]
+    stated = {f"bound {one['name']}": one["value"] * 1e6 for one in record["bounds"]}
+    stated |= {"the headline's": record["headline"].get("bound_gbp", 0)}
+    above = {name: bound for name, bound in stated.items() if bound > 1e6 * (value + slip(value, rounded))}
+    wrong = [f"{name} GBP {bound:,.0f} is above the plan's GBP {1e6 * value:,.0f}" for name, bound in above.items()]
+    yield compared("bounds and plan", wrong, f"no bound is above the plan's GBP {value:,.6f}m")
+
+
 def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: dict[str, Any]) -> Iterator[Check]:
     """Bounds A, B and N recomputed; a bound of the solver alone is told, not re-proved."""
     for one in (found for found in record["bounds"] if found["name"] not in ("C", "P", "L")):
@@ -213,6 +240,8 @@ def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: d
         wrong = [] if value >= one["value"] - SLIP else [f"recomputed {value:.9g}, run.json says {one['value']:.9g}"]
         yield compared(f"bound {one['name']}", wrong, f"GBP {value:,.6f}m, re-proved without the solver")
     yield from _lifted(record)
+    yield from _headline(record)
+    yield from _no_more_than_the_plan(of, record)
     for stage in record["objectives"]:
         if stage["by"] == "highs":
             yield Check(f"bound of {stage['name']}", True, "the solver's own branch and bound: not re-proved here")

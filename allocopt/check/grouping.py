@@ -69,6 +69,13 @@ def haversine(of: Grouped, one: Ints, other: Ints) -> Floats:
     return np.asarray(2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(1.0, half))))
 
 
+def slip(value: float, rounded: int = 1) -> float:
+    """How far a bound may lie above the plan's value, GBP m or the objective's unit: a pound for each place whose money
+    was `rounded` after solving, and what floating point makes.
+    """
+    return 1e-6 * rounded + 1e-9 * abs(value)
+
+
 def objectives(of: Grouped) -> dict[str, float]:
     """Every objective of a grouping by name."""
     hubs, which = np.unique(of.hub, return_inverse=True)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocopt.check.grouping import Broken, Grouped, broken_rules, haversine, objectives
+from allocopt.check.grouping import Broken, Grouped, broken_rules, haversine, objectives, slip
 from allocopt.consortia.given import fault, given_grouping, given_hubs, left_out
 from allocopt.errors import PlanRefused, Problem, ScenarioFault
 from allocopt.grouping.instance import Instance, Ints, on_sphere
@@ -45,6 +45,8 @@ CONSORTIUM_COLUMNS = (
     "imd",
     "travel_km",
 )
+JOINTLY = "one joint programme"
+"""How the method of a joint plan is told: its allocations are rounded to whole pounds after solving."""
 TOLERANCE = 1e-6
 """GBP million or km: how far the checker's value of an objective may lie from the plan's."""
 
@@ -156,11 +158,13 @@ def check_facts(facts: Facts, said: Grouping) -> None:
     """What a grouping cannot do without. Raises ScenarioFault with everything that is missing."""
     scenario, inputs = facts.loaded.scenario, facts.inputs
     names, rules = {one.name for one in scenario.objectives}, scenario.rules
+    far = bool({"reach", "contiguity"} & set(rules)) or "travel" in names or bool(said.frontier)
+    areas = bool({"stay_in_area", "containment"} & set(rules)) or "crossings" in names or "within_areas" in said.compare
     wants = {
         "population": ("a grouping counts people", True),
-        "latitude": ("distances need coordinates", "reach" in rules or "travel" in names or "contiguity" in rules),
-        "longitude": ("distances need coordinates", "reach" in rules or "travel" in names or "contiguity" in rules),
-        "area": ("this rule needs areas", bool({"stay_in_area", "containment"} & set(rules)) or "crossings" in names),
+        "latitude": ("distances need coordinates", far),
+        "longitude": ("distances need coordinates", far),
+        "area": ("this needs areas", areas),
         "imd": ("the mix needs a deprivation score", "deprivation_mix" in rules),
         "group": ("moves are counted against present groups", "moves" in rules or "moves" in names),
         "hub": ("hubs are said to be declared", said.hubs in ("declared", "optional")),
@@ -315,6 +319,13 @@ def _refuse_wrong(facts: Facts, solution: Solution, broken: Sequence[Broken]) ->
             raise PlanRefused(
                 f"{stage.name} is {found[stage.name]:.9g} by the checker, {stage.final_value:.9g} by the plan"
             )
+    proved = [*((stage.name, stage.bound) for stage in solution.stages)]
+    proved += [("gross_deficit", one.value) for one in solution.bounds]
+    rounded = len(solution.instance) if solution.method.startswith(JOINTLY) else 1
+    for name, bound in (one for one in proved if one[0] in found):
+        if bound > found[name] + slip(found[name], rounded):
+            said = f"{name} is {found[name]:.9g}, yet no plan is said to have less than {bound:.9g}"
+            raise PlanRefused(f"{said}: the plan or its proof is wrong, and neither is written")
 
 
 def tables_of(facts: Facts, solution: Solution, budget: Pounds, spend: Pounds) -> tuple[pd.DataFrame, pd.DataFrame]:

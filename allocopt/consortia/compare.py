@@ -1,4 +1,4 @@
-"""Groupings beside the plan: present groups, nearest hubs, areas on and off, the frontier, alternatives, one given.
+"""Groupings beside the plan: present groups, nearest hubs, areas on and off, alternatives, one given.
 
 Every row is measured by `consortia_record.comparison_row`. Imports `consortia`, `consortia.record`, `grouping`.
 """
@@ -15,41 +15,50 @@ import pandas as pd
 
 from allocopt.check.grouping import broken_rules
 from allocopt.consortia import Consortia, grouped_of, task_of
-from allocopt.consortia.record import comparison_row, effects_of
+from allocopt.consortia.frontier import frontier_of
+from allocopt.consortia.record import comparison_row, effects_of, least_deficit
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.alternatives import Wish, alternatives, differences
 from allocopt.grouping.instance import Ints, possible_pairs
 from allocopt.grouping.measure import hubs_of_labels, overspends
-from allocopt.grouping.solution import EVALUATED, Solution, solve_grouping
+from allocopt.grouping.solution import EVALUATED, solve_grouping
 from allocopt.settings import Grouping
 
 
-def tables_of_run(found: Consortia, plans: Sequence[Ints]) -> dict[str, pd.DataFrame]:
-    """Every table of a grouping by file name; those that the scenario does not ask for are not there."""
-    comparison = comparison_of(found, plans)
+def tables_of_run(found: Consortia, plans: Sequence[Ints]) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Every table of a grouping by file name, and in words what was asked for and could not be made; tables that the
+    scenario does not ask for are not there.
+    """
+    comparison, notes = comparison_of(found, plans)
     tables = {"groups": found.groups, "consortia": found.consortia, "comparison": comparison}
     tables["effects"] = effects_of(found, comparison)
-    frontier = frontier_of(found)
+    frontier, unmade = frontier_of(found)
     tables |= {} if frontier is None else {"travel_frontier": frontier}
     tables |= {"alternatives": alternatives_table(found, plans)} if len(plans) > 1 else {}
     if found.before is not None:
         tables["allocations"] = found.before.table
-    return tables
+    return tables, [*notes, *unmade]
 
 
-def comparison_of(found: Consortia, plans: Sequence[Ints] = ()) -> pd.DataFrame:
-    """The rows that `grouping.compare` asks for, after no pooling at all and before the plan and its alternatives."""
+def comparison_of(found: Consortia, plans: Sequence[Ints] = ()) -> tuple[pd.DataFrame, list[str]]:
+    """The rows that `grouping.compare` asks for, after no pooling at all and before the plan and its alternatives; and
+    in words which of them could not be made.
+    """
     said = found.facts.loaded.scenario.grouping or Grouping()
     rows = [comparison_row(found, "unpooled", np.arange(len(found.solution.instance)), bound=None)]
-    for name in said.compare:
-        rows += list(_ROWS[name](found, said)) if name in _ROWS else []
+    notes = list[str]()
+    for name in (one for one in said.compare if one in _ROWS):
+        try:
+            rows += list(_ROWS[name](found, said))
+        except (Infeasible, Stopped) as failure:
+            notes.append(f"the comparison has no row for {name}: {failure.message}")
     if found.two_steps is not None:
         steps = replace(found, budget=found.two_steps.budget)
         rows.append(comparison_row(steps, "one after the other", found.two_steps.hub, bound=None))
-    bound = next((stage.bound for stage in found.solution.stages if stage.name == "gross_deficit"), None)
+    bound = least_deficit(found.solution)
     rows.append(comparison_row(found, "plan", found.solution.hub, bound=bound))
     rows += [comparison_row(found, f"alternative {k}", hub, bound=bound) for k, hub in enumerate(plans) if k]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), notes
 
 
 def _present(found: Consortia, said: Grouping) -> Iterator[dict[str, Any]]:
@@ -83,15 +92,8 @@ def _areas(found: Consortia, said: Grouping, *, on: bool) -> Iterator[dict[str, 
     task = task_of(found, found.solution.instance, said)
     settings = {key: one for key, one in task.instance.settings.items() if key != "stay_in_area"}
     task.instance = replace(task.instance, settings=settings | ({"stay_in_area": {}} if on else {}))
-    try:
-        solved = solve_grouping(task)
-    except (Infeasible, Stopped):
-        return
-    yield comparison_row(found, name, solved.hub, bound=_bound_of(solved))
-
-
-def _bound_of(solved: Solution) -> float | None:
-    return next((stage.bound for stage in solved.stages if stage.name == "gross_deficit"), None)
+    solved = solve_grouping(task)
+    yield comparison_row(found, name, solved.hub, bound=least_deficit(solved))
 
 
 _ROWS: dict[str, Callable[[Consortia, Grouping], Iterator[dict[str, Any]]]] = {
@@ -100,24 +102,6 @@ _ROWS: dict[str, Callable[[Consortia, Grouping], Iterator[dict[str, Any]]]] = {
     "within_areas": partial(_areas, on=True),
     "across_areas": partial(_areas, on=False),
 }
-
-
-def frontier_of(found: Consortia) -> pd.DataFrame | None:
-    """Gross deficit against travel: for each rate of `grouping.frontier`, the least travel at that much more
-    deficit.
-    """
-    said = found.facts.loaded.scenario.grouping
-    if said is None or not said.frontier:
-        return None
-    rows = []
-    for rate in said.frontier:
-        task = task_of(found, found.solution.instance, said)
-        task.solver = task.solver.model_copy(update={"slack": rate})
-        solved = solve_grouping(task)
-        travel = next((stage for stage in solved.stages if stage.name == "travel"), None)
-        row = comparison_row(found, f"deficit up to {rate:.2%} above the least", solved.hub, bound=_bound_of(solved))
-        rows.append({"slack_pct": 100 * rate, **row, "travel_bound_km": None if travel is None else travel.bound})
-    return pd.DataFrame(rows)
 
 
 def plans_of(found: Consortia, *, tell: Callable[[str], None] = lambda step: None) -> list[Ints]:  # noqa: ARG005
@@ -163,4 +147,4 @@ def alternatives_record(found: Consortia, plans: Sequence[Ints]) -> dict[str, An
     }
 
 
-__all__ = ["comparison_of", "frontier_of", "plans_of", "tables_of_run"]
+__all__ = ["comparison_of", "plans_of", "tables_of_run"]

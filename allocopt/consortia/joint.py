@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from allocopt.consortia import Consortia, TwoSteps, check_facts, finished, instance_of, money_of
+from allocopt.consortia import JOINTLY, Consortia, TwoSteps, check_facts, finished, instance_of, money_of
 from allocopt.consortia import make_consortia as one_after_the_other
 from allocopt.errors import Infeasible, Problem, ScenarioFault, Stopped
 from allocopt.grouping.bounds import Bound
@@ -171,7 +171,7 @@ def _finished(
     numbers = range(len(task.objectives))
     stages = tuple(_stage(task, number, answer, final, bounds) for number in numbers)
     exemptions = () if steps is None else steps.solution.exemptions
-    words = "one joint programme" + (f" in {answer.pieces} pieces" if answer.pieces > 1 else "")
+    words = JOINTLY + (f" in {answer.pieces} pieces" if answer.pieces > 1 else "")
     solution = Solution(task.instance, hub, stages, bounds, exemptions, _notes(answer, steps), words)
     two = None if steps is None else _beside(joint, task, steps)
     return finished(facts, task.model, before, solution, (budget, spend), two_steps=two)

@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 
 from allocopt.check.grouping import objectives
-from allocopt.consortia import Consortia, grouped_of
+from allocopt.consortia import JOINTLY, Consortia, grouped_of
 from allocopt.consortia.binding import binding_of
 from allocopt.consortia.prices import Without, price_of, prices_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Ints
+from allocopt.grouping.solution import ONE_PROGRAMME, Solution
 from allocopt.model import Rule
 from allocopt.prices import prices
 from allocopt.record import record, stage_record, warnings_of, what_it_rests_on, what_was_asked
+from allocopt.solve.stages import Stage
 from allocopt.units import say_money
 
 POOLED_ON_MODELLED_SPEND = "deficits after pooling rest on modelled practice spend, which no published figures record"
@@ -110,7 +112,7 @@ def _times(found: Consortia, rule: str) -> str:
 
 def headline(found: Consortia) -> dict[str, Any]:
     """The figures people quote."""
-    table, stages = found.consortia, {stage.name: stage for stage in found.solution.stages}
+    table = found.consortia
     gross = int(table["deficit_gbp"].sum())
     surplus = int(np.maximum(0, table["balance_gbp"]).sum())
     alone = int(np.maximum(0, found.spend - found.budget).sum())
@@ -134,9 +136,46 @@ def headline(found: Consortia) -> dict[str, Any]:
         "places_moved": int(now["moves"]),
         "places_crossing": int(now["crossings"]),
     }
-    stage = stages.get("gross_deficit")
-    proof = {} if stage is None else {"bound_gbp": round(stage.bound * 1e6), "gap_pct": round(100 * stage.gap, 6)}
+    bound = least_deficit(found.solution)
+    proof = {} if bound is None else {"bound_gbp": round(bound * 1e6), "gap_pct": gap_pct(gross, bound)}
     return first | measured | proof
+
+
+def least_deficit(solution: Solution) -> float | None:
+    """The most that is proven of every plan's gross deficit, GBP m; None where it is no objective.
+
+    The bound of a stage after others holds only under what those leave, so that it says nothing of every plan.
+    """
+    stages = solution.stages
+    if not any(stage.name == "gross_deficit" for stage in stages):
+        return None
+    own = [stages[0].bound] if stages[0].name == "gross_deficit" else []
+    return max([0.0, *own, *(one.value for one in solution.bounds)])
+
+
+def gap_pct(gross: int, bound: float) -> float:
+    """What of a plan's gross deficit (pounds) is not proven to be needed, in percent."""
+    return round(max(0.0, 100 * (1 - bound * 1e6 / gross)), 6) if gross else 0.0
+
+
+def _held_first(solution: Solution) -> str:
+    """What is proven of gross deficit under the objectives before it, in words; nothing where it comes first."""
+    at = [stage.name for stage in solution.stages].index("gross_deficit")
+    before, stage = solution.stages[:at], solution.stages[at]
+    if not before:
+        return ""
+    parts = "" if solution.method in (JOINTLY, ONE_PROGRAMME) else ", part by part,"
+    return f"; with {' and '.join(map(_kept, before))}{parts} none has less than {say_money(stage.bound)}"
+
+
+def _kept(stage: Stage) -> str:
+    """What a stage leaves to those after it, never rounded up: what is proven beyond it may be false."""
+    if stage.unit == "GBP m":
+        return f"{stage.name} at most £{np.floor(stage.cap * 1e6):,.0f}"
+    most = np.floor(stage.cap * 1e4) / 1e4
+    words = {"travel": "a mean distance of at most {} km", "moves": "at most {} places moved"}
+    words |= {"crossings": "at most {} places in other areas than their hub's"}
+    return words.get(stage.name, f"{stage.name} at most {{}} {stage.unit}").format(f"{most:,.6g}")
 
 
 def _bound_record(found: Consortia, one: Bound) -> dict[str, Any]:
@@ -181,6 +220,7 @@ def summary(found: Consortia) -> str:
     )
     if "bound_gbp" in head:
         said += f"; no grouping under these rules has less than {say_money(head['bound_gbp'] / 1e6)}"
+        said += _held_first(found.solution)
     moved = f"{head['places_moved']:,} places leave their present group"
     if found.two_steps is not None:
         said += f". Decided one after the other: {_two_steps_words(found)}"
@@ -228,7 +268,7 @@ def comparison_row(found: Consortia, plan: str, hub: Ints, *, bound: float | Non
         "plan": plan,
         "gross_deficit_gbp": gross,
         "bound_gbp": np.nan if bound is None else round(bound * 1e6),
-        "gap_pct": np.nan if bound is None or not gross else round(max(0.0, 100 * (1 - bound * 1e6 / gross)), 6),
+        "gap_pct": np.nan if bound is None or not gross else gap_pct(gross, bound),
         "gross_surplus_gbp": round(float(np.maximum(0, balance).sum())),
         "consortia": len(hubs),
         "least_people": float(people.min()),

@@ -1,6 +1,7 @@
 """A part of the country solved as one integer programme: its stages in order, each with the solver's proven bound.
 
-A finished stage leaves a cap row (its value plus a small stated slack) to the next. Contiguity is separated: where a
+A finished stage leaves a cap row (its value plus a small stated slack) to the next; value and cap are those of the
+assignment, whatever the solver made of the deficits beside it. Contiguity is separated: where a
 consortium falls apart, the rows that the rule states for the cut-off places are added and the stage is solved again.
 Imports `programme`, `instance`, `neighbours` and `solve`.
 """
@@ -22,6 +23,8 @@ from allocopt.solve.compiled import Compiled, compile_problem
 from allocopt.solve.integer import Effort, minimise_whole
 
 CUT_ROUNDS = 200
+FELT = 0.1
+"""Of the slack of a cap row: what the solver may take for nothing at most. As much as the slack, and it loses plans."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,15 @@ class Slack:
     def after(self, value: float) -> float:
         """The cap that a stage of this value leaves."""
         return value + max(self.share * abs(value), self.least)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A first objective that was solved elsewhere: its value, bound and the cap that it leaves."""
+
+    value: float
+    bound: float
+    cap: float
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,8 @@ class Staged:
     compiled: Compiled
     graph: Graph | None
     values: Array | None = None
+    tolerance: float = 1e-7
+    """what the solver may take for nothing in a row"""
     found: list[tuple[float, float, float]] = field(default_factory=list)
 
 
@@ -68,8 +82,10 @@ def solve_part(
     slacks: Sequence[Slack],
     graph: Graph | None = None,
     start: Ints | None = None,
+    known: Known | None = None,
 ) -> Answer:
-    """The part's stages in order. `start` is the hub of each place of the part, a plan to begin from.
+    """The part's stages in order. `start` is the hub of each place of the part, a plan to begin from; `known` is the
+    first stage, where it needs no solving.
 
     Raises Infeasible, or Stopped where the solver ran out of time without a plan.
     """
@@ -78,8 +94,11 @@ def solve_part(
     run = Staged(built, compiled, graph)
     if start is not None:
         run.values = point_of(built, compiled, instance, part, start)
+    if known is not None:
+        _capped(run, 0, objectives[0], known)
     for number, (effort, slack) in enumerate(zip(efforts, slacks, strict=True)):
-        _stage(run, number, objectives[number], effort, slack)
+        if number or known is None:
+            _stage(run, number, objectives[number], effort, slack)
     assert run.values is not None
     hub = assignment(built, run.compiled, instance, run.values)
     value, bound, cap = (tuple(column) for column in zip(*run.found, strict=True))
@@ -88,6 +107,7 @@ def solve_part(
 
 def _stage(run: Staged, number: int, objective: Objective, effort: Effort, slack: Slack) -> None:
     cost, offset = run.compiled.costs[number], float(run.compiled.offsets[number])
+    effort = replace(effort, tolerance=run.tolerance)
     for _ in range(CUT_ROUNDS):
         point = minimise_whole(run.compiled, cost, effort=effort, start=run.values)
         cuts = cuts_needed(run, point.values)
@@ -97,13 +117,19 @@ def _stage(run: Staged, number: int, objective: Objective, effort: Effort, slack
         run.values = None
     else:
         raise Stopped("contiguity was not reached: too many rounds of cuts")
-    run.values = point.values
-    value = float(cost @ point.values)
+    run.values = with_deficits(run.built, run.compiled, point.values)
+    value = float(cost @ run.values)
     bound = min(value, max(point.bound, -offset))
-    cap = slack.after(value + offset) - offset
+    _capped(run, number, objective, Known(value + offset, bound + offset, slack.after(value + offset)))
+
+
+def _capped(run: Staged, number: int, objective: Objective, stage: Known) -> None:
+    """The next stages are held to the cap that this one leaves."""
     scale = 1.0 if objective.is_money else 1e3
-    run.compiled = run.compiled.with_row(f"cap_{objective.name}", cost * scale, lower=-np.inf, upper=cap * scale)
-    run.found.append((value + offset, bound + offset, cap + offset))
+    run.tolerance = min(run.tolerance, max(1e-9, FELT * scale * (stage.cap - stage.value)))
+    cost, most = run.compiled.costs[number], stage.cap - float(run.compiled.offsets[number])
+    run.compiled = run.compiled.with_row(f"cap_{objective.name}", cost * scale, lower=-np.inf, upper=most * scale)
+    run.found.append((stage.value, stage.bound, stage.cap))
 
 
 def point_of(built: Built, compiled: Compiled, instance: Instance, part: Part, hub: Ints) -> Array | None:
@@ -114,10 +140,23 @@ def point_of(built: Built, compiled: Compiled, instance: Instance, part: Part, h
     values = np.zeros(len(compiled.columns))
     member = compiled.columns_of("member")
     values[member] = [compiled.columns[at][1] in chosen for at in member]
-    for at in compiled.columns_of("deficit"):
-        h = compiled.columns[at][1][0]
-        values[at] = max(0.0, sum(built.view.over[p] for p in built.view.members[h] if (p, h) in chosen))
+    values = with_deficits(built, compiled, values)
     return values if not np.any(np.isin(compiled.column_component, ["anchor"])) else None
+
+
+def with_deficits(built: Built, compiled: Compiled, values: Array) -> Array:
+    """The point with every deficit at what its members overspend: where nothing makes deficits small, a solver leaves
+    them anywhere between that and their limit.
+    """
+    over = dict.fromkeys(built.view.hubs, 0.0)
+    for at in compiled.columns_of("member").tolist():
+        if values[at] > 0.5:
+            p, h = compiled.columns[at][1]
+            over[h] += built.view.over[p]
+    found = values.copy()
+    for at in compiled.columns_of("deficit").tolist():
+        found[at] = max(0.0, over[compiled.columns[at][1][0]])
+    return found
 
 
 def assignment(built: Built, compiled: Compiled, instance: Instance, values: Array) -> Ints:

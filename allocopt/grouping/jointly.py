@@ -123,7 +123,7 @@ def _solved(piece: Piece, objectives: Sequence[Objective], wanted: Wanted, piece
         seconds = max(2.0, wanted.seconds / (pieces * len(objectives)))
         slack = wanted.slacks[number]
         absolute = CLOSE if not objective.is_money else max(CLOSE, 0.1 * slack.least / pieces)
-        effort = Effort(0.5 * wanted.gaps[number], absolute, wanted.nodes, seconds)
+        effort = Effort(0.5 * wanted.gaps[number], absolute, wanted.nodes, seconds, doubt=True)
         _stage(run, number, objective, effort, replace(slack, least=slack.least / pieces))
     return run
 

@@ -3,7 +3,7 @@
 A part of the country (an area, a few neighbouring consortia) is a programme of its own over the same rules: `Part`
 says which
 places and pairs it decides. `GroupingView` is the `m` that rules and objectives read. Imports `instance`, `model`,
-`problem`.
+`problem` and `solve.compiled`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from allocopt.grouping.instance import Array, Instance, Ints, Pairs
 from allocopt.model import Model, Objective, Rule
 from allocopt.modelling import pyo
 from allocopt.problem import paused_collector
+from allocopt.solve.compiled import SMALLEST
 
 INDEX = ("pairs", "hubs", "grouping")
 """What rules and objectives about a grouping are asked for; a model may have others too."""
@@ -118,8 +119,11 @@ class GroupingView:
         return sum(self.over[p] * self.x[p, h] for p in self.members[h])
 
     def beyond(self, p: str, h: str, share: float) -> Any:
-        """What place p brings to hub h beyond its spend, when only this share of its budget counts."""
-        return (self.budget[p] * share - self.spend[p]) * self.x[p, h]
+        """What place p brings to hub h beyond its spend, when only this share of its budget counts; ten pence is
+        nothing.
+        """
+        amount = self.budget[p] * share - self.spend[p]
+        return (amount if abs(amount) >= SMALLEST else 0.0) * self.x[p, h]
 
     def binary(self, name: str, *key: str) -> Any:
         """A further yes-or-no variable of a rule."""

@@ -31,6 +31,7 @@ from allocopt.solve.integer import Effort
 from allocopt.solve.stages import TINY, Stage
 
 EVALUATED = "evaluated as given"
+ONE_PROGRAMME = "one integer programme"
 EXACT_PAIRS = 8_000
 CONTIGUOUS_PAIRS = 1_500
 """A part with at most this many pairs is solved as one integer programme; larger ones are searched."""
@@ -61,6 +62,8 @@ class Task:
     grouping: Grouping
     tell: Callable[[str], None] = lambda step: None  # noqa: ARG005 - the default listener ignores it
     started: float = field(default_factory=time.perf_counter)
+    allowance: float | None = None
+    """What gross deficit leaves to the objectives after it, as a share; without it, `solver.slack`"""
 
     @property
     def left(self) -> float:
@@ -77,7 +80,8 @@ class Task:
     def slack(self, number: int, places: int) -> Slack:
         """What a stage of a part leaves to the next."""
         least = self.solver.slack_at_least * places / len(self.instance) if self.objectives[number].is_money else 1e-9
-        return Slack(self.solver.slack, least)
+        own = self.objectives[number].name == "gross_deficit" and self.allowance is not None
+        return Slack(float(self.allowance or 0.0) if own else self.solver.slack, least)
 
 
 def solve_grouping(task: Task) -> Solution:
@@ -86,7 +90,7 @@ def solve_grouping(task: Task) -> Solution:
     pairs = possible_pairs(task.instance)
     graph = delaunay_graph(task.instance) if task.instance.on("contiguity") else None
     parts = components(task.instance, pairs)
-    if _too_large(task, pairs, parts):
+    if is_searched(task, pairs, parts):
         return _nationally(task, exempt, graph, pairs, parts)
     task.tell("bounds")
     bounds, unsaid = _all_bounds(task, pairs, parts)
@@ -102,7 +106,7 @@ def solve_grouping(task: Task) -> Solution:
         bounds, unsaid = _all_bounds(task, pairs, components(task.instance, pairs))
     stages = _stages(task, answers, bounds, objective_values(task.instance, hub))
     several = f"{len(parts)} integer programmes, each with its share of the slack between stages"
-    method = several if len(parts) > 1 else "one integer programme"
+    method = several if len(parts) > 1 else ONE_PROGRAMME
     return Solution(task.instance, hub, stages, bounds, (*exempt, *more), (*beyond, *unsaid), method)
 
 
@@ -134,7 +138,7 @@ def evaluated(task: Task, hub: Ints) -> Solution:
     return Solution(task.instance, hub, stages, bounds, (), unsaid, EVALUATED)
 
 
-def _too_large(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> bool:
+def is_searched(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> bool:
     """Whether a part has more pairs than one integer programme can prove, and the search knows every rule."""
     if not set(task.instance.settings) <= KNOWN or task.instance.position is None:
         return False
@@ -286,7 +290,7 @@ def _job(task: Task, part: Part, bounds: Sequence[Bound], graph: Graph | None) -
         seconds = max(5.0, task.solver.time_limit * max(share, _SHARE_OF_TIME))
         nodes = 20_000 if task.grouping.deterministic else None
         limit = float("inf") if task.grouping.deterministic else seconds
-        efforts.append(Effort(gap=asked, gap_absolute=absolute, nodes=nodes, seconds=limit))
+        efforts.append(Effort(gap=asked, gap_absolute=absolute, nodes=nodes, seconds=limit, doubt=True))
     slacks = tuple(task.slack(number, len(part.places)) for number in range(len(task.objectives)))
     names = tuple(one.name for one in task.objectives)
     exempt = task.grouping.exempt == "least"

@@ -314,9 +314,9 @@ class Grouping(Sourced):
     present: list[str] = Field(default_factory=list)
     """Columns of the places table with present groups, one comparison row each (without it, the role `group`)."""
     alternatives: Alternatives | None = None
-    frontier: list[Rate] = Field(default_factory=list)
-    """Deficit against travel: for each rate, the least travel at a gross deficit that much above the best. Areas that
-    decide nothing about each other may each exceed their own least deficit by that rate, and the bound is for that."""
+    frontier: list[Annotated[Rate, Field(ge=0)]] = Field(default_factory=list)
+    """Deficit against travel: for each rate, the least travel at a gross deficit that much above the least, whatever
+    the objectives. The rate is the whole country's; of a large one, each part's that decides for itself (`applies`)."""
     consortia: int | None = Field(default=None, ge=1)
     """How many consortia the search starts from when hubs are free."""
     exempt: Literal["least", "none"] = "least"

@@ -22,6 +22,8 @@ from allocopt.problem import Array, paused_collector
 from allocopt.solve.linear import Reader
 
 SMALLEST, LARGEST = 1e-7, 1e7
+NOISE = 1e-13
+"""Of the largest entry of its row: the rounding of a difference that is nothing."""
 
 Key = tuple[str, ...]
 Chosen = npt.NDArray[np.intp] | slice
@@ -166,10 +168,15 @@ def _compiled(read: Reader) -> Compiled:
 
 
 def _matrix(read: Reader) -> sp.csr_array:
-    """The rows with every column once, in order, and no entry of nothing."""
+    """The rows with every column once, in order, and no entry of nothing or of rounding alone."""
     parts = (np.array(read.data, dtype=float), np.array(read.index), np.array(read.starts))
     matrix = sp.csr_array(parts, shape=(len(read.rows), len(read.columns)))
     matrix.sum_duplicates()
+    if len(matrix.data) and np.abs(matrix.data).min() < SMALLEST:
+        row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        most = np.zeros(matrix.shape[0])
+        np.maximum.at(most, row, np.abs(matrix.data))
+        matrix.data[np.abs(matrix.data) < np.minimum(SMALLEST, NOISE * most[row])] = 0.0
     matrix.eliminate_zeros()
     return matrix
 

@@ -5,7 +5,7 @@ The bound of a branch and bound is the solver's own (`by: highs`). Imports `comp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import highspy
 import numpy as np
@@ -15,13 +15,16 @@ from allocopt.problem import Array
 from allocopt.solve.compiled import Compiled
 from allocopt.solve.highs import as_lp
 
-_OPTIONS = (("output_flag", False), ("threads", 1), ("mip_feasibility_tolerance", 1e-7), ("random_seed", 1))
+_OPTIONS = (("output_flag", False), ("threads", 1), ("random_seed", 1))
+_SAME = 1e-9
+"""Two values of an objective that are one."""
 
 
 @dataclass(frozen=True)
 class Effort:
     """How far to go: stop at a relative or absolute gap, a number of nodes, or seconds; `interior` for a large
-    relaxation.
+    relaxation; `doubt` where the bound is told: a start that is returned as the optimum is looked at again;
+    without `presolve` where limits meet by a hair's breadth; `tolerance` of rows and whole numbers.
     """
 
     gap: float = 0.0
@@ -29,6 +32,9 @@ class Effort:
     nodes: int | None = None
     seconds: float = float("inf")
     interior: bool = False
+    doubt: bool = False
+    presolve: bool = True
+    tolerance: float = 1e-7
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,29 @@ def minimise_whole(
     """The cheapest point with whole columns whole (`relaxed`: ignoring that). Raises Infeasible, Unbounded or
     Stopped.
     """
+    highs = _solved(compiled, cost, effort, start=start, relaxed=relaxed)
+    whole = not relaxed and bool(compiled.integer.any())
+    if start is not None and _claims_optimum(highs):
+        if _lost(highs, cost, start, effort):
+            highs = _solved(compiled, cost, replace(effort, presolve=False), relaxed=relaxed)
+        elif effort.doubt and whole and _is_start(highs, compiled, cost, start, effort):
+            return _second_look(compiled, cost, effort, _read(highs, compiled, relaxed=False))
+    return _read(highs, compiled, relaxed=not whole)
+
+
+def _solved(
+    compiled: Compiled,
+    cost: Array,
+    effort: Effort,
+    *,
+    start: Array | None = None,
+    relaxed: bool = False,
+) -> highspy.Highs:
     highs = highspy.Highs()
     options: list[tuple[str, bool | int | float | str]] = [*_OPTIONS, ("time_limit", effort.seconds)]
     options += [("mip_rel_gap", effort.gap), ("mip_abs_gap", effort.gap_absolute)]
+    options += [("mip_feasibility_tolerance", effort.tolerance)]
+    options += [] if effort.presolve else [("presolve", "off")]
     if effort.nodes is not None:
         options.append(("mip_max_nodes", effort.nodes))
     if effort.interior and relaxed:
@@ -66,11 +92,39 @@ def minimise_whole(
         solution.col_value = start.tolist()
         highs.setSolution(solution)
     highs.run()
-    if start is not None and not np.isfinite(highs.getInfo().mip_dual_bound) and _claims_optimum(highs):
-        highs.clearSolver()
-        highs.setOptionValue("presolve", "off")  # presolve threw away all but the start by a hair's breadth
-        highs.run()
-    return _read(highs, compiled, relaxed=relaxed or not compiled.integer.any())
+    return highs
+
+
+def _lost(highs: highspy.Highs, cost: Array, start: Array, effort: Effort) -> bool:
+    """Whether presolve threw plans away by a hair's breadth: all but the start, or the start itself."""
+    info, value = highs.getInfo(), float(cost @ start)
+    worse = info.objective_function_value > value + max(_SAME, _SAME * abs(value), effort.gap_absolute)
+    return not np.isfinite(info.mip_dual_bound) or (effort.doubt and worse)
+
+
+def _is_start(highs: highspy.Highs, compiled: Compiled, cost: Array, start: Array, effort: Effort) -> bool:
+    """Whether the solver came back with no more than its start, and that is not plainly the least there can be."""
+    value, up, down = float(cost @ start), cost > 0, cost < 0
+    least = float(cost[up] @ compiled.column_lower[up] + cost[down] @ compiled.column_upper[down])
+    better = highs.getInfo().objective_function_value < value - max(_SAME, effort.gap_absolute)
+    return not better and value > least + max(_SAME, effort.gap_absolute)
+
+
+def _second_look(compiled: Compiled, cost: Array, effort: Effort, first: IntegerPoint) -> IntegerPoint:
+    """The better of the start and what is found without it, with the bound that does not rest on the start.
+
+    HiGHS 1.15.1 at times calls a start optimal of which it could find a better one without being given any.
+    """
+    for one in (effort, replace(effort, presolve=False)):
+        try:
+            second = _read(_solved(compiled, cost, one), compiled, relaxed=False)
+        except Infeasible:
+            continue  # it has a point: presolve is mistaken by a hair's breadth
+        except Stopped:
+            break
+        best = second if float(cost @ second.values) < float(cost @ first.values) else first
+        return replace(best, bound=second.bound, optimal=second.optimal)
+    return replace(first, bound=-np.inf, optimal=False)
 
 
 def _claims_optimum(highs: highspy.Highs) -> bool:

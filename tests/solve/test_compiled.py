@@ -109,3 +109,15 @@ def test_a_part_holds_its_own_columns_alone():
 @pytest.mark.parametrize("names", [[], ["b"], ["b", "b", "a", "c", "c", "b", "a"]])
 def test_components_are_told_once_each_in_the_order_in_which_they_are_met(names):
     assert components(np.array(names, dtype=str)) == list(dict.fromkeys(names))
+
+
+def test_what_rounding_leaves_of_a_difference_that_is_nothing_is_no_coefficient():
+    """0.3 - 3 x 0.1 is -5.6e-17: no amount that the solver would round away, but nothing at all."""
+    model = pyo.ConcreteModel()
+    model.x, model.y = pyo.Var(bounds=(0, 1)), pyo.Var(bounds=(0, 1))
+    model.row = pyo.Constraint(expr=(0.3 - 3 * 0.1) * model.x + 2 * model.y <= 1)
+    model.goal = pyo.Objective(expr=model.x)
+    assert compiled(model).matrix.toarray().tolist() == [[0.0, 2.0]]
+    model.other = pyo.Constraint(expr=1e-8 * model.x + 2 * model.y <= 1)
+    with pytest.raises(InputFault, match="other has coefficients outside"):
+        compiled(model)
