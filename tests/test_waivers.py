@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from grouping_cases import task
+from grouping_cases import checked, task
 from grouping_scenarios import scenario_of
 
 import allocopt
 from allocopt.check.folder import verify
+from allocopt.check.grouping import broken_rules
 from allocopt.errors import ScenarioFault
 from allocopt.grouping.instance import Instance, on_sphere
 from allocopt.grouping.solution import solve_grouping
@@ -106,3 +107,11 @@ def test_an_area_is_excused_by_its_code(tmp_path):
     instance = replace(instance, area=("west",) * 3, settings=settings)
     run = allocopt.run(scenario_of(tmp_path, instance, where, ["gross_deficit"]), out=None)
     assert (run.headline["gross_deficit_gbp"], run.headline["exemptions"]) == (0, 0)
+
+
+def test_a_consortium_around_a_place_that_may_not_be_a_hub_is_a_broken_rule():
+    """A may be a hub and B may not: each alone is a consortium of B that nobody declared."""
+    instance, where = row_of_places([0.0, 5.0], [1000, 1000], [0.0, 0.0], "10")
+    alone = replace(checked(instance, where, np.array([0, 1])), may_hub=instance.may_hub.tolist())
+    assert [str(one) for one in broken_rules(alone)] == ["hub_opens at B: may not be a hub"]
+    assert broken_rules(replace(alone, hub=np.array([0, 0]))) == []

@@ -95,6 +95,7 @@ def _moved(of: Grouped) -> npt.NDArray[np.bool_]:
 def broken_rules(of: Grouped) -> list[Broken]:
     """Every place and consortium at which a rule that is on does not hold, in the order of the rules."""
     found = [Broken("hub_opens", of.places[h], "the hub's place belongs to another consortium") for h in _not_own(of)]
+    found += [Broken("hub_opens", of.places[h], "may not be a hub") for h in _not_allowed(of)]
     for name, check in _CHECKS.items():
         if name in of.settings:
             found += [Broken(name, at, words) for at, words in check(of, of.settings[name])]
@@ -108,6 +109,13 @@ def _not_own(of: Grouped) -> Ints:
         return wrong
     closed = np.setdiff1d(np.flatnonzero(np.array(of.declared)), hubs)
     return np.asarray(np.concatenate([wrong, closed]), dtype=np.int64)
+
+
+def _not_allowed(of: Grouped) -> Ints:
+    if of.may_hub is None:
+        return np.zeros(0, dtype=np.int64)
+    hubs = np.unique(of.hub)
+    return np.asarray(hubs[~np.array(of.may_hub, dtype=bool)[hubs]], dtype=np.int64)
 
 
 def _waived(said: Mapping[str, Any]) -> set[str]:

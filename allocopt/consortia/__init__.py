@@ -122,7 +122,7 @@ def finished(
 ) -> Consortia:
     """A solution after its own check, with its tables in pounds. Raises PlanRefused for a plan that fails it."""
     of, given = grouped_of(facts, solution.instance, solution.hub), solution.method == EVALUATED
-    broken = tuple(broken_rules(replace(of, declared=None) if given else of))
+    broken = tuple(broken_rules(replace(of, declared=None, may_hub=None) if given else of))
     if not given:
         _refuse_wrong(facts, solution, broken)
     groups, consortia = tables_of(facts, solution, *money)
