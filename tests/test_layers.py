@@ -90,7 +90,7 @@ replay cliffs
 record
 limits formulas
 check.grouping
-consortia.given
+consortia.given consortia.codes
 consortia
 consortia.joint consortia.binding
 consortia.prices

@@ -7,7 +7,7 @@ Used three ways: to refuse a plan that fails its own check, to tell which rules 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -45,6 +45,8 @@ class Grouped:
     """places that may be a hub; all where None"""
     links: Sequence[tuple[int, int]] | None = None
     """neighbours, for contiguity"""
+    excess: Mapping[str, float] = field(default_factory=dict)
+    """km that an exempted place may be from its hub, by code; a place that `waive` names and this does not: any"""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def _moved(of: Grouped) -> npt.NDArray[np.bool_]:
 def broken_rules(of: Grouped) -> list[Broken]:
     """Every place and consortium at which a rule that is on does not hold, in the order of the rules."""
     found = [Broken("hub_opens", of.places[h], "the hub's place belongs to another consortium") for h in _not_own(of)]
+    found += [Broken("hub_opens", of.places[h], "may not be a hub") for h in _not_allowed(of)]
     for name, check in _CHECKS.items():
         if name in of.settings:
             found += [Broken(name, at, words) for at, words in check(of, of.settings[name])]
@@ -115,9 +118,22 @@ def _not_own(of: Grouped) -> Ints:
     return np.asarray(np.concatenate([wrong, closed]), dtype=np.int64)
 
 
+def _not_allowed(of: Grouped) -> Ints:
+    if of.may_hub is None:
+        return np.zeros(0, dtype=np.int64)
+    hubs = np.unique(of.hub)
+    return np.asarray(hubs[~np.array(of.may_hub, dtype=bool)[hubs]], dtype=np.int64)
+
+
 def _waived(said: Mapping[str, Any]) -> set[str]:
     listed = said.get("waive")
     return set(listed) if isinstance(listed, list) else set()
+
+
+def _excused(of: Grouped, said: Mapping[str, Any], hub: int) -> bool:
+    """Whether `waive` names the consortium: by its hub, or by its area where no place has that code."""
+    named, area = _waived(said), of.area[hub]
+    return of.places[hub] in named or (area in named and area not in set(of.places))
 
 
 def _members(of: Grouped) -> Iterator[tuple[int, Ints]]:
@@ -126,10 +142,17 @@ def _members(of: Grouped) -> Iterator[tuple[int, Ints]]:
 
 
 def _reach(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    km = haversine(of, np.arange(len(of.hub)), of.hub)
-    for p in np.flatnonzero(km > said["max"] + METRE).tolist():
-        if of.places[p] not in _waived(said):
-            yield of.places[p], f"{km[p]:,.3f} km from its hub, {said['max']:g} km allowed"
+    km, most = haversine(of, np.arange(len(of.hub)), of.hub), _farthest(of, said)
+    for p in np.flatnonzero(km > most + METRE).tolist():
+        yield of.places[p], f"{km[p]:,.3f} km from its hub, {most[p]:g} km allowed"
+
+
+def _farthest(of: Grouped, said: Mapping[str, Any]) -> Floats:
+    """The most kilometres between each place and its hub; a place that is waived has its exemption's, or none."""
+    named, most = _waived(said), np.full(len(of.hub), float(said["max"]))
+    for p in np.flatnonzero(np.isin(np.array(list(of.places)), sorted(named))).tolist() if named else ():
+        most[p] = max(most[p], of.excess.get(of.places[p], np.inf))
+    return most
 
 
 def _stay_in_area(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -142,8 +165,7 @@ def _population(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str
     least, most = said.get("min"), said.get("max")
     for hub, members in _members(of):
         people, code = float(of.population[members].sum()), of.places[hub]
-        excused = {code, of.area[hub]} & _waived(said)
-        if least is not None and people < least * (1 - RELATIVE) and not excused:
+        if least is not None and people < least * (1 - RELATIVE) and not _excused(of, said, hub):
             yield code, f"{people:,.0f} people, at least {least:,.0f} asked"
         if most is not None and people > most * (1 + RELATIVE):
             yield code, f"{people:,.0f} people, at most {most:,.0f} allowed"
@@ -161,7 +183,7 @@ def _balance(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         own = 1 - of.spend[members].sum() / of.budget[members].sum()
         with_all = _common(of, hub)
         common = 1 - of.spend[with_all].sum() / of.budget[with_all].sum()
-        if abs(own - common) > said["max"] + RELATIVE and not {of.places[hub], of.area[hub]} & _waived(said):
+        if abs(own - common) > said["max"] + RELATIVE and not _excused(of, said, hub):
             yield of.places[hub], f"balance {own:+.3%} against {common:+.3%} in common"
 
 
@@ -199,8 +221,7 @@ def _could_join(of: Grouped, hub: int) -> npt.NDArray[np.bool_]:
     n = len(of.hub)
     could = np.ones(n, dtype=bool)
     if "reach" in of.settings:
-        waived = _excused_from_reach(of, hub)
-        could &= (haversine(of, np.arange(n), np.full(n, hub)) <= of.settings["reach"]["max"] + 1e-9) | waived
+        could &= haversine(of, np.arange(n), np.full(n, hub)) <= _farthest(of, of.settings["reach"]) + 1e-9
     if "stay_in_area" in of.settings:
         waived = np.isin(np.array(list(of.places)), sorted(_waived(of.settings["stay_in_area"])))
         could &= np.array([area == of.area[hub] for area in of.area]) | waived
@@ -209,18 +230,6 @@ def _could_join(of: Grouped, hub: int) -> npt.NDArray[np.bool_]:
     for code in of.settings.get("locked", {}).get("places", []):
         could[list(of.places).index(code)] &= _may_lock(of, code, hub)
     return could
-
-
-def _excused_from_reach(of: Grouped, hub: int) -> npt.NDArray[np.bool_]:
-    """Places whose reach is waived and that may join this hub: without areas, only if it is among their 20 nearest."""
-    waived = np.isin(np.array(list(of.places)), sorted(_waived(of.settings["reach"])))
-    if "stay_in_area" in of.settings:
-        return waived
-    hubs = np.arange(len(of.hub)) if of.may_hub is None else np.flatnonzero(np.array(of.may_hub))
-    for p in np.flatnonzero(waived).tolist():
-        km = haversine(of, np.full(len(hubs), p), hubs)
-        waived[p] = hub in hubs[np.argsort(km, kind="stable")[:20]]
-    return waived
 
 
 def _may_lock(of: Grouped, code: str, hub: int) -> bool:
@@ -309,11 +318,10 @@ def reachable_hubs(of: Grouped, may_hub: npt.NDArray[np.bool_]) -> npt.NDArray[n
     window = of.settings.get("population_window", {})
     if of.declared is not None or window.get("min") is None:
         return may_hub
-    excused = _waived(window)
     able = may_hub.copy()
     for hub in np.flatnonzero(may_hub).tolist():
         people = float(of.population[_could_join(of, hub)].sum())
-        able[hub] = people >= window["min"] or bool({of.places[hub], of.area[hub]} & excused)
+        able[hub] = people >= window["min"] or _excused(of, window, hub)
     return able
 
 

@@ -69,10 +69,13 @@ class _Hub:
         self.spend = dict(zip(codes, instance.spend[at].tolist(), strict=True))
         self.population = dict(zip(codes, instance.population[at].tolist(), strict=True))
         self.surplus = {code: max(0.0, self.budget[code] - self.spend[code]) for code in codes}
-        self.area = {h: instance.area[hub]}
         scores = [] if instance.imd is None else instance.imd[at].tolist()
         self.imd = dict(zip(codes, (None if one != one else one for one in scores), strict=False))  # noqa: PLR0124
         self._of, self._hub = of, hub
+
+    def excused(self, h: str, waive: Sequence[str]) -> bool:
+        area = self._of.instance.area[self._hub]
+        return h in waive or (area in waive and area not in self._of.instance.index)
 
     def beyond(self, p: str, h: str, share: float) -> Line:
         return self.x[p, h] * float(self.budget[p] * share - self.spend[p])
@@ -124,10 +127,13 @@ class Field:
     def least(self, hub: int) -> float:
         """The fewest people of a coalition around the hub."""
         instance = self.instance
-        waived = instance.said("population_window", "waive", [])
-        if instance.places[hub] in waived or instance.area[hub] in waived:
+        if self._excused[hub]:
             return 0.0
         return float(instance.said("population_window", "min", 0.0))
+
+    @cached_property
+    def _excused(self) -> Flags:
+        return self.instance.excused("population_window")
 
     @property
     def fewest(self) -> float:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocopt.check.grouping import Broken, Grouped, broken_rules, haversine, objectives, slip
+from allocopt.consortia.codes import ambiguous
 from allocopt.consortia.given import fault, given_grouping, given_hubs, left_out
 from allocopt.errors import PlanRefused, Problem, ScenarioFault
 from allocopt.grouping.instance import Instance, Ints, on_sphere
@@ -123,7 +124,7 @@ def finished(
 ) -> Consortia:
     """A solution after its own check, with its tables in pounds. Raises PlanRefused for a plan that fails it."""
     of, given = grouped_of(facts, solution.instance, solution.hub), solution.method == EVALUATED
-    broken = tuple(broken_rules(replace(of, declared=None) if given else of))
+    broken = tuple(broken_rules(replace(of, declared=None, may_hub=None) if given else of))
     if not given:
         _refuse_wrong(facts, solution, broken)
     groups, consortia = tables_of(facts, solution, *money)
@@ -193,7 +194,7 @@ def check_facts(facts: Facts, said: Grouping) -> None:
                 "inputs.places.columns.hub",
             )
         )
-    problems += _unknown_codes(facts)
+    problems += [*_unknown_codes(facts), *ambiguous(facts)]
     if problems:
         raise ScenarioFault("the grouping cannot be made from this scenario", tuple(problems))
 
@@ -306,6 +307,7 @@ def grouped_of(facts: Facts, instance: Instance, hub: Ints) -> Grouped:
         declared=instance.may_hub.tolist() if instance.declared else None,
         may_hub=instance.may_hub.tolist(),
         links=links,
+        excess=instance.excess,
     )
 
 

@@ -105,7 +105,9 @@ def _instance(facts: Facts, steps: Consortia | None, said: Grouping) -> Instance
     model = load_model("joint")
     budget, spend = money_of(facts, None, said.model_copy(update={"budget": "target"}))
     instance = instance_of(facts, model, said, budget, spend)
-    return instance if steps is None else replace(instance, settings=steps.solution.instance.settings)
+    if steps is None:
+        return instance
+    return replace(instance, settings=steps.solution.instance.settings, excess=steps.solution.instance.excess)
 
 
 def _wanted(task: Task) -> Wanted:

@@ -119,9 +119,7 @@ def _hubs_short_of_people(field: Field, least: float) -> Sentences:
 
 def _excused(field: Field, hubs: Ints) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Hubs whose consortium need not have the minimum: named themselves, or by their area."""
-    instance = field.instance
-    named = {str(one) for one in instance.said("population_window", "waive", [])}
-    return np.array([instance.places[h] in named or instance.area[h] in named for h in hubs.tolist()], dtype=bool)
+    return field.instance.excused("population_window")[hubs]
 
 
 def _room_for_people(field: Field, most: float) -> Sentences:

@@ -33,8 +33,7 @@ def balance_band(field: Field, said: Said) -> Sentences:
 def _out_of_band(field: Field, h: int, most: float) -> Sentences:
     """A hub whose possible members all lie on one side of the band."""
     instance, members = field.instance, field.pairs.place[field.pairs.hub == h]
-    excused = {str(one) for one in instance.said("balance_band", "waive", [])}
-    if {instance.places[h], instance.area[h]} & excused or not len(members):
+    if instance.excused("balance_band")[h] or not len(members):
         return
     balance, common = (
         1 - instance.spend[members] / instance.budget[members],

@@ -27,8 +27,6 @@ Flags = npt.NDArray[np.bool_]
 
 EARTH_KM = 6371.0088
 MOST_PAIRS = 20_000_000
-WAIVED_CHOICES = 20
-"""Without areas, a place whose reach is waived may join any of this many nearest hubs."""
 _ROUNDING = 1e-9
 """Kilometres: a place exactly at the limit of reach is within it."""
 
@@ -68,6 +66,9 @@ class Instance:
     imd: Array | None = None
     present: tuple[str, ...] | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    excess: Mapping[str, float] = field(default_factory=dict)
+    """km that a place exempted from reach may be from its hub, by code; a place that `waive` names and this does not
+    may join any hub"""
 
     def __len__(self) -> int:
         return len(self.places)
@@ -117,10 +118,22 @@ class Instance:
         listed = self.said(rule, "waive", [])
         return np.isin(np.array(self.places, dtype=object).astype(str), listed if isinstance(listed, list) else [])
 
-    def let_off(self, rule: str) -> Flags:
-        """(n,) hubs whose consortium a rule's `waive` list lets off, by their own code or their area's."""
-        areas = np.array(self.area, dtype=object).astype(str)
-        return self.waived(rule) | np.isin(areas, self.said(rule, "waive", []))
+    def excused(self, rule: str) -> Flags:
+        """(n,) hubs whose consortium a rule's `waive` list names: by the hub, or by an area whose code is no place's.
+
+        A code of both a place and an area names the place.
+        """
+        listed = self.said(rule, "waive", [])
+        areas = [code for code in listed if code not in self.index]
+        return np.asarray(self.waived(rule) | np.isin(np.array(self.area, dtype=object).astype(str), areas))
+
+    @cached_property
+    def farthest(self) -> Array:
+        """(n,) the most kilometres between a place and its hub: reach, what its exemption allows, or any distance."""
+        most = float(self.said("reach", "max", np.inf))
+        limit, waived = np.full(len(self), most), self.waived("reach")
+        limit[waived] = [max(most, self.excess.get(self.places[p], np.inf)) for p in np.flatnonzero(waived)]
+        return limit
 
 
 @dataclass(frozen=True)
@@ -150,15 +163,8 @@ def pairs_of(instance: Instance, place: Ints, hub: Ints) -> Pairs:
 def possible_pairs(instance: Instance) -> Pairs:
     """Every pair that reach, areas and locks allow. Raises InputFault when there are too many to look at."""
     found = _within_areas(instance) if instance.on("stay_in_area") else _anywhere(instance)
-    place, hub, km = found.place, found.hub, found.km
-    keep = np.ones(len(found), dtype=bool)
-    if instance.on("reach"):
-        waived = instance.waived("reach")
-        far = km > instance.said("reach", "max") + _ROUNDING
-        keep &= ~far | waived[place]
-        if not instance.on("stay_in_area"):
-            for one in np.flatnonzero(waived):
-                keep &= (place != one) | ~far | np.isin(hub, _nearest_hubs(instance, int(one)))
+    place, hub = found.place, found.hub
+    keep = found.km <= instance.farthest[place] + _ROUNDING
     keep &= ~_locked_out(instance, found)
     if instance.declared:
         keep &= ~instance.may_hub[place] | (place == hub)
@@ -171,7 +177,7 @@ def legal_pairs(instance: Instance, pairs: Pairs) -> Pairs:
     if least is None or instance.declared:
         return pairs
     people = np.bincount(pairs.hub, weights=instance.population[pairs.place], minlength=len(instance))
-    return pairs.take(((people >= least) | instance.let_off("population_window"))[pairs.hub])
+    return pairs.take(((people >= least) | instance.excused("population_window"))[pairs.hub])
 
 
 def _within_areas(instance: Instance) -> Pairs:
@@ -182,17 +188,20 @@ def _within_areas(instance: Instance) -> Pairs:
         hubs = np.flatnonzero((instance.area_codes == number) & instance.may_hub)
         place.append(np.repeat(members, len(hubs)))
         hub.append(np.tile(hubs, len(members)))
-    for one in np.flatnonzero(excused):
-        near = _nearest_hubs(instance, int(one))
-        place.append(np.full(len(near), one))
+    return _with_excused(instance, np.flatnonzero(excused), place, hub)
+
+
+def _with_excused(instance: Instance, excused: Ints, place: list[Ints], hub: list[Ints]) -> Pairs:
+    """The pairs with those of excused places: every hub, as far as each of them may be from its hub."""
+    hubs, size = instance.hubs, sum(len(one) for one in place)
+    for one in excused.tolist():
+        near = hubs[instance.km(np.full(len(hubs), one), hubs) <= instance.farthest[one] + _ROUNDING]
+        place.append(np.full(len(near), one, dtype=np.int64))
         hub.append(near)
+        size += len(near)
+        if size > MOST_PAIRS:
+            raise _too_many(instance)
     return pairs_of(instance, np.concatenate(place), np.concatenate(hub))
-
-
-def _nearest_hubs(instance: Instance, place: int) -> Ints:
-    hubs = instance.hubs
-    order = np.argsort(instance.km(np.full(len(hubs), place), hubs), kind="stable")
-    return hubs[order[:WAIVED_CHOICES]]
 
 
 def _anywhere(instance: Instance) -> Pairs:
@@ -203,16 +212,17 @@ def _anywhere(instance: Instance) -> Pairs:
     most = chord_of(limit) * (1 + 1e-9) + 1e-12
     near = cKDTree(instance.position[hubs]).sparse_distance_matrix(tree, most, output_type="ndarray")
     hub, place = hubs[near["i"]], near["j"].astype(np.int64)
-    excused = np.flatnonzero(instance.waived("reach"))
-    far = [_nearest_hubs(instance, int(one)) for one in excused]
-    place = np.concatenate([place, *(np.full(len(one), p) for p, one in zip(excused, far, strict=True))])
-    return pairs_of(instance, place, np.concatenate([hub, *far]))
+    return _with_excused(instance, np.flatnonzero(instance.waived("reach")), [place], [hub])
+
+
+def _too_many(instance: Instance) -> InputFault:
+    said = f"{len(instance):,} places and {len(instance.hubs):,} possible hubs make too many pairs to look at"
+    return InputFault(said, (Problem(said, "limit them: rules.reach.max, rules.stay_in_area or a hub column"),))
 
 
 def _all_pairs(instance: Instance) -> Pairs:
     if len(instance) * len(instance.hubs) > MOST_PAIRS:
-        said = f"{len(instance):,} places and {len(instance.hubs):,} possible hubs make too many pairs to look at"
-        raise InputFault(said, (Problem(said, "limit them: rules.reach.max, rules.stay_in_area or a hub column"),))
+        raise _too_many(instance)
     n, hubs = len(instance), instance.hubs
     return pairs_of(instance, np.repeat(np.arange(n), len(hubs)), np.tile(hubs, n))
 

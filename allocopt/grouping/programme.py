@@ -101,6 +101,10 @@ class GroupingView:
             return False
         return bool(self.present[p]) and self.present[p] != self.present[h]
 
+    def excused(self, h: str, waive: Sequence[str]) -> bool:
+        """Whether a `waive` list names the consortium of hub h: by the hub, or by an area whose code is no place's."""
+        return h in waive or (self.area[h] in waive and self.area[h] not in self.instance.index)
+
     def deficit(self, h: str) -> Any:
         """The variable max(0, overspend of the consortium of hub h)."""
         if h not in self._deficit:

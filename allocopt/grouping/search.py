@@ -98,13 +98,13 @@ class Search:
         """By hub (n,) thousand people too few and too many, and GBP m outside the balance band."""
         n, limits = len(hub), self.land.limits
         people = np.bincount(hub, weights=self.people, minlength=n)
-        few = np.where((people > 0) & ~self.instance.let_off("population_window"), limits[0] - people, 0.0)
+        few = np.where((people > 0) & ~self.instance.excused("population_window"), limits[0] - people, 0.0)
         beyond = np.zeros(n)
         if limits[2] >= 0:
             net = np.bincount(hub, weights=self.instance.over, minlength=n)
             budget = np.bincount(hub, weights=self.instance.budget, minlength=n)
             beyond = np.abs(net + self.land.land[:, 6] * budget) - limits[2] * budget
-            beyond = np.where(self.instance.let_off("balance_band"), 0.0, np.maximum(0.0, beyond))
+            beyond = np.where(self.instance.excused("balance_band"), 0.0, np.maximum(0.0, beyond))
         return np.maximum(0.0, few), np.maximum(0.0, people - limits[1]), beyond
 
     def energy(self, hub: Ints) -> float:

@@ -58,7 +58,7 @@ def population_window(
     """A consortium has at least `min` and at most `max` people; `waive` lists hubs or areas without a minimum."""
     people = sum((m.population[p] / 1e3) * m.x[p, h] for p in m.members[h])
     rows = {}
-    if min is not None and h not in waive and m.area[h] not in waive:
+    if min is not None and not m.excused(h, waive):
         rows["least"] = people >= (min / 1e3) * m.open[h]
     if max is not None:
         rows["most"] = people <= (max / 1e3) * m.open[h]
@@ -80,7 +80,7 @@ def balance_band(
     waive: list[str] = [],  # noqa: B006 - read, never changed
 ) -> Any:
     """A consortium's balance is within `max` of its budget around its area's; `waive` lists hubs or areas excused."""
-    if h in waive or m.area[h] in waive:
+    if m.excused(h, waive):
         return {}
     common = m.common_balance(h)
     above = sum(m.beyond(p, h, 1 - common - max) for p in m.members[h])
