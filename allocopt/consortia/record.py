@@ -14,11 +14,13 @@ from allocopt.consortia.binding import binding_of
 from allocopt.consortia.prices import Without, price_of, prices_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Ints
+from allocopt.inputs.tables import count
 from allocopt.model import Rule
 from allocopt.prices import prices
 from allocopt.record import record, stage_record, warnings_of, what_it_rests_on, what_was_asked
 from allocopt.units import say_money
 
+OUTSIDE = "the given grouping is outside the rules: the bounds hold for groupings within them and say nothing about it"
 POOLED_ON_MODELLED_SPEND = "deficits after pooling rest on modelled practice spend, which no published figures record"
 
 
@@ -100,12 +102,13 @@ def _warnings(found: Consortia) -> list[str]:
     if found.broken:
         rules = sorted({one.rule for one in found.broken})
         said += [f"the given grouping breaks {rule} at {_times(found, rule)}" for rule in rules]
+        said.append(OUTSIDE)
     return [*said, *found.solution.notes]
 
 
 def _times(found: Consortia, rule: str) -> str:
-    at = [one.at for one in found.broken if one.rule == rule]
-    return f"{len(at)} places or consortia, such as {at[0]}"
+    at = [one for one in found.broken if one.rule == rule]
+    return f"{count(len(at), 'place or consortium', 'places or consortia')}, such as {at[0].at}: {at[0].words}"
 
 
 def headline(found: Consortia) -> dict[str, Any]:
@@ -135,8 +138,10 @@ def headline(found: Consortia) -> dict[str, Any]:
         "places_crossing": int(now["crossings"]),
     }
     stage = stages.get("gross_deficit")
-    proof = {} if stage is None else {"bound_gbp": round(stage.bound * 1e6), "gap_pct": round(100 * stage.gap, 6)}
-    return first | measured | proof
+    if stage is None:
+        return first | measured
+    gap = {"rules_broken": len(found.broken)} if found.broken else {"gap_pct": round(100 * stage.gap, 6)}
+    return first | measured | {"bound_gbp": round(stage.bound * 1e6)} | gap
 
 
 def _bound_record(found: Consortia, one: Bound) -> dict[str, Any]:
@@ -181,6 +186,7 @@ def summary(found: Consortia) -> str:
     )
     if "bound_gbp" in head:
         said += f"; no grouping under these rules has less than {say_money(head['bound_gbp'] / 1e6)}"
+        said += ", and this one breaks them" if found.broken else ""
     moved = f"{head['places_moved']:,} places leave their present group"
     if found.two_steps is not None:
         said += f". Decided one after the other: {_two_steps_words(found)}"
@@ -224,11 +230,12 @@ def comparison_row(found: Consortia, plan: str, hub: Ints, *, bound: float | Non
     people = np.asarray(np.bincount(which, weights=instance.population, minlength=len(hubs)), dtype=np.float64)
     now = objectives(grouped_of(found.facts, instance, hub))
     gross = round(float(np.maximum(0, -balance).sum()))
+    unproven = bound is None or not gross or bool(found.broken and plan == "plan")
     return {
         "plan": plan,
         "gross_deficit_gbp": gross,
         "bound_gbp": np.nan if bound is None else round(bound * 1e6),
-        "gap_pct": np.nan if bound is None or not gross else round(max(0.0, 100 * (1 - bound * 1e6 / gross)), 6),
+        "gap_pct": np.nan if unproven else round(max(0.0, 100 * (1 - (bound or 0.0) * 1e6 / gross)), 6),
         "gross_surplus_gbp": round(float(np.maximum(0, balance).sum())),
         "consortia": len(hubs),
         "least_people": float(people.min()),

@@ -306,7 +306,8 @@ class Grouping(Sourced):
     column: str | None = None
     """Column with the consortium in that table (or in the places table, when no table is named)."""
     hub: str | None = None
-    """Column with the hub's place code in that table; without it, the member with the least travel."""
+    """Column with the hub's place code in that table, one hub for each consortium and none of two; without it, the
+    member with the least travel, of those that may be a hub."""
     left_out: Literal["refuse", "alone"] = "refuse"
     """Places for which a given grouping names no consortium: an error, or each stands alone (and a note says so)."""
     compare: list[Comparison] = Field(default_factory=list)
