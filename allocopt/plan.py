@@ -19,6 +19,7 @@ from allocopt.inputs import Inputs, pot_against_baseline, read_inputs
 from allocopt.ledger import ledger
 from allocopt.model import Model, load_model
 from allocopt.money_streams import Paid, made_recurrent, paid_streams
+from allocopt.pot_places import check_pot
 from allocopt.problem import Array, Situation
 from allocopt.problem import Problem as Programme
 from allocopt.required import check_needs, groupings
@@ -82,6 +83,7 @@ def gather(loaded: Loaded) -> Facts:
 
 def facts_of(loaded: Loaded, inputs: Inputs) -> Facts:
     """What follows from tables that have been read: targets, expected spend, baseline."""
+    check_pot(loaded, inputs)
     aims = targets(loaded.scenario, inputs)
     spend = expected_spend(loaded.scenario, inputs, aims) if loaded.scenario.inputs.spend else None
     streams = paid_streams(loaded.scenario, inputs, aims)

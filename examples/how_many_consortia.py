@@ -17,11 +17,14 @@ import argparse
 import pandas as pd
 
 import allocopt
+from allocopt.plan import gather
+from allocopt.scenario import load
 
 
 # %%
 def answer(numbers: tuple[int, ...] = (6, 4, 2), areas: tuple[str, ...] = ("QT6",), seconds: int = 20) -> pd.DataFrame:
     """One row a number of consortia: deficit before and after pooling, the bound, travel, the smallest one's people."""
+    part = {} if areas == ("all",) else _part(areas)
     rows = []
     for number in numbers:
         change = {
@@ -34,15 +37,22 @@ def answer(numbers: tuple[int, ...] = (6, 4, 2), areas: tuple[str, ...] = ("QT6"
             "rules.number_of_consortia": f"{{min: {number}, max: {number}}}",
             "solver.time_limit": f"{seconds}s",
             "solver.gap": "2%",
+            **part,
         }
-        if areas != ("all",):
-            change["inputs.places.only"] = f"{{stp_code: [{', '.join(areas)}]}}"
         found = allocopt.run("england", set=change, out=None)
         names = ("unpooled_deficit_gbp", "gross_deficit_gbp", "bound_gbp", "travel_km", "population_least")
         rows.append(
             {"consortia": number, "status": found.record["status"], **{name: found.headline[name] for name in names}}
         )
     return pd.DataFrame(rows).set_index("consortia")
+
+
+def _part(areas: tuple[str, ...]) -> dict[str, str]:
+    """The areas alone, with the pot that their targets add up to in England's: its whole pot would drown them."""
+    whole = gather(load("england"))
+    theirs = whole.targets.target[whole.inputs.places["stp_code"].isin(areas)].sum().iloc[0]
+    only = f"{{stp_code: [{', '.join(areas)}]}}"
+    return {"inputs.places.only": only, "pot": f"{{value: £{theirs:.6f}m, only: {only}}}"}
 
 
 # %% [markdown]

@@ -149,7 +149,9 @@ RECORDED = "  spend: {table: places.csv, column: spend, unit: £k}\n"
         FEW_RULES.replace("model: pace_of_change", "model: target_share"),
         FEW_RULES.replace("objectives: [movement]", "rules: {dft_floor: {rate: -3%}}\nobjectives: [movement]"),
         FEW_RULES.replace("area: ccg}", "area: ccg}, small_lists: {under: 1500, treat: leave_out}"),
-        FEW_RULES.replace("area: ccg}", "area: ccg}, only: {ccg: Y}"),
+        FEW_RULES.replace("area: ccg}", "area: ccg}, only: {ccg: Y}").replace(
+            "pot: £11m", "pot: {value: £11m, only: {ccg: Y}}"
+        ),
     ],
     ids=["years", "by target", "by need", "activity", "no spend", "modelled", "target", "dft", "small", "only"],
 )

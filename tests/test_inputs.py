@@ -268,7 +268,7 @@ def test_recorded_spend_is_in_gbp_million(tmp_path: Path) -> None:
 def test_only_keeps_places_and_says_so(tmp_path: Path) -> None:
     inputs = read(write(tmp_path), {"inputs.places.only": {"region": "North"}, "inputs.places.missing": {}})
     assert list(inputs.places.index) == ["A1", "A2"]
-    assert inputs.notes == ("only 2 of 4 places are in the run: region is North",)
+    assert inputs.notes == ("only 2 of 4 places are in the run and share the pot: region is North",)
 
 
 def test_only_with_a_value_that_no_place_has_is_an_error(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ risk
 spend
 stress_inputs
 baseline required
+pot_places
 problem
 solve.linear
 solve.affine

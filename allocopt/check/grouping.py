@@ -101,28 +101,28 @@ def _moved(of: Grouped) -> npt.NDArray[np.bool_]:
 
 def broken_rules(of: Grouped) -> list[Broken]:
     """Every place and consortium at which a rule that is on does not hold, in the order of the rules."""
-    found = [Broken("hub_opens", of.places[h], "the hub's place belongs to another consortium") for h in _not_own(of)]
-    found += [Broken("hub_opens", of.places[h], "may not be a hub") for h in _not_allowed(of)]
+    found = [Broken("hub_opens", at, words) for at, words in _hubs(of)]
     for name, check in _CHECKS.items():
         if name in of.settings:
             found += [Broken(name, at, words) for at, words in check(of, of.settings[name])]
     return found
 
 
-def _not_own(of: Grouped) -> Ints:
+def _hubs(of: Grouped) -> Iterator[tuple[str, str]]:
+    """Hubs whose own place is elsewhere, declared hubs without a consortium, consortia at places that are no hub."""
     hubs = np.unique(of.hub)
-    wrong: Ints = hubs[of.hub[hubs] != hubs]
-    if of.declared is None:
-        return wrong
-    closed = np.setdiff1d(np.flatnonzero(np.array(of.declared)), hubs)
-    return np.asarray(np.concatenate([wrong, closed]), dtype=np.int64)
+    for h in hubs[of.hub[hubs] != hubs].tolist():
+        yield of.places[h], "the hub's place belongs to another consortium"
+    if of.declared is not None:
+        for h in np.setdiff1d(np.flatnonzero(np.array(of.declared)), hubs).tolist():
+            yield of.places[h], f"a declared hub without a consortium: its place belongs to that of {_hub(of, h)}"
+    if of.may_hub is not None:
+        for h in hubs[~np.array(of.may_hub, dtype=bool)[hubs]].tolist():
+            yield of.places[h], "a consortium at a place that is not among the scenario's hubs"
 
 
-def _not_allowed(of: Grouped) -> Ints:
-    if of.may_hub is None:
-        return np.zeros(0, dtype=np.int64)
-    hubs = np.unique(of.hub)
-    return np.asarray(hubs[~np.array(of.may_hub, dtype=bool)[hubs]], dtype=np.int64)
+def _hub(of: Grouped, p: int) -> str:
+    return of.places[int(of.hub[p])]
 
 
 def _waived(said: Mapping[str, Any]) -> set[str]:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from allocopt.check.grouping import Broken, Grouped, broken_rules, haversine, objectives, slip
 from allocopt.consortia.codes import ambiguous
-from allocopt.consortia.given import fault, given_grouping, given_hubs, left_out
+from allocopt.consortia.given import fault, given_grouping, given_hubs, left_out, outside_rules
 from allocopt.errors import PlanRefused, Problem, ScenarioFault
 from allocopt.grouping.instance import Instance, Ints, on_sphere
 from allocopt.grouping.neighbours import delaunay_graph
@@ -107,9 +107,10 @@ def make_consortia(facts: Facts, *, tell: Callable[[str], None] = lambda step: N
     given = given_grouping(facts, said)
     if given is not None:
         inputs = facts.inputs
-        inputs = replace(inputs, files=(*inputs.files, *given[1]), notes=(*inputs.notes, *left_out(given[0])))
+        file = () if given.file is None else (given.file,)
+        inputs = replace(inputs, files=(*inputs.files, *file), notes=(*inputs.notes, *left_out(given)))
         facts = replace(facts, inputs=inputs)
-    solution = solve_grouping(task) if given is None else evaluated(task, given_hubs(instance, given[0], said))
+    solution = solve_grouping(task) if given is None else evaluated(task, given_hubs(instance, given, said))
     return finished(facts, model, before, solution, (budget, spend))
 
 
@@ -123,10 +124,11 @@ def finished(
     two_steps: TwoSteps | None = None,
 ) -> Consortia:
     """A solution after its own check, with its tables in pounds. Raises PlanRefused for a plan that fails it."""
-    of, given = grouped_of(facts, solution.instance, solution.hub), solution.method == EVALUATED
-    broken = tuple(broken_rules(replace(of, declared=None, may_hub=None) if given else of))
-    if not given:
+    broken = tuple(broken_rules(grouped_of(facts, solution.instance, solution.hub)))
+    if solution.method != EVALUATED:
         _refuse_wrong(facts, solution, broken)
+    elif broken:
+        solution = outside_rules(solution)
     groups, consortia = tables_of(facts, solution, *money)
     return Consortia(facts, model, before, solution, *money, broken, groups, consortia, two_steps)
 

@@ -15,12 +15,14 @@ from allocopt.consortia.prices import Without, price_of, prices_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Ints
 from allocopt.grouping.solution import ONE_PROGRAMME, Solution
+from allocopt.inputs.tables import count
 from allocopt.model import Rule
 from allocopt.prices import prices
 from allocopt.record import record, stage_record, warnings_of, what_it_rests_on, what_was_asked
 from allocopt.solve.stages import Stage
 from allocopt.units import say_money
 
+OUTSIDE = "the given grouping is outside the rules: the bounds hold for groupings within them and say nothing about it"
 POOLED_ON_MODELLED_SPEND = "deficits after pooling rest on modelled practice spend, which no published figures record"
 
 
@@ -102,12 +104,13 @@ def _warnings(found: Consortia) -> list[str]:
     if found.broken:
         rules = sorted({one.rule for one in found.broken})
         said += [f"the given grouping breaks {rule} at {_times(found, rule)}" for rule in rules]
+        said.append(OUTSIDE)
     return [*said, *found.solution.notes]
 
 
 def _times(found: Consortia, rule: str) -> str:
-    at = [one.at for one in found.broken if one.rule == rule]
-    return f"{len(at)} places or consortia, such as {at[0]}"
+    at = [one for one in found.broken if one.rule == rule]
+    return f"{count(len(at), 'place or consortium', 'places or consortia')}, such as {at[0].at}: {at[0].words}"
 
 
 def headline(found: Consortia) -> dict[str, Any]:
@@ -137,8 +140,10 @@ def headline(found: Consortia) -> dict[str, Any]:
         "places_crossing": int(now["crossings"]),
     }
     bound = least_deficit(found.solution)
-    proof = {} if bound is None else {"bound_gbp": round(bound * 1e6), "gap_pct": gap_pct(gross, bound)}
-    return first | measured | proof
+    if bound is None:
+        return first | measured
+    gap = {"rules_broken": len(found.broken)} if found.broken else {"gap_pct": gap_pct(gross, bound)}
+    return first | measured | {"bound_gbp": round(bound * 1e6)} | gap
 
 
 def least_deficit(solution: Solution) -> float | None:
@@ -221,6 +226,7 @@ def summary(found: Consortia) -> str:
     if "bound_gbp" in head:
         said += f"; no grouping under these rules has less than {say_money(head['bound_gbp'] / 1e6)}"
         said += _held_first(found.solution)
+        said += ", and this one breaks them" if found.broken else ""
     moved = f"{head['places_moved']:,} places leave their present group"
     if found.two_steps is not None:
         said += f". Decided one after the other: {_two_steps_words(found)}"
@@ -264,11 +270,12 @@ def comparison_row(found: Consortia, plan: str, hub: Ints, *, bound: float | Non
     people = np.asarray(np.bincount(which, weights=instance.population, minlength=len(hubs)), dtype=np.float64)
     now = objectives(grouped_of(found.facts, instance, hub))
     gross = round(float(np.maximum(0, -balance).sum()))
+    unproven = bound is None or not gross or bool(found.broken and plan == "plan")
     return {
         "plan": plan,
         "gross_deficit_gbp": gross,
         "bound_gbp": np.nan if bound is None else round(bound * 1e6),
-        "gap_pct": np.nan if bound is None or not gross else gap_pct(gross, bound),
+        "gap_pct": np.nan if unproven else gap_pct(gross, bound or 0.0),
         "gross_surplus_gbp": round(float(np.maximum(0, balance).sum())),
         "consortia": len(hubs),
         "least_people": float(people.min()),

@@ -25,7 +25,7 @@ SENTENCES = 6
 """Sentences of arithmetic that are printed for one rule; the others are counted."""
 COUNTED = ("number_of_consortia",)
 """Rules whose sums no exemption changes."""
-ASK_LESS = "ask about one area: --set 'inputs.places.only={COLUMN: AREA}'"
+ASK_LESS = "ask about one area: --set 'inputs.places.only={COLUMN: AREA}' (you are then told its part of the pot)"
 
 
 def diagnose_grouping(case: Case, failure: Infeasible) -> Infeasible:

@@ -33,13 +33,18 @@ def objective_values(instance: Instance, hub: Ints) -> dict[str, float]:
     }
 
 
-def hubs_of_labels(instance: Instance, labels: np.ndarray[Any, np.dtype[np.object_]]) -> Ints:
-    """The hub of each place when groups are given by label: the member with the least travel; places without one
-    alone.
+def hubs_of_labels(
+    instance: Instance, labels: np.ndarray[Any, np.dtype[np.object_]], *, allowed: Flags | None = None
+) -> Ints:
+    """The hub of each place when groups are given by label: the member with the least travel, of those that are
+    `allowed` where there is one; places without a label alone.
     """
     hub = np.arange(len(instance), dtype=np.int64)
     for label in sorted(set(labels.tolist()) - {""}):
         members = np.flatnonzero(labels == label)
         km = instance.km(np.tile(members, len(members)), np.repeat(members, len(members))).reshape(len(members), -1)
-        hub[members] = members[int(np.argmin(km @ instance.population[members]))]
+        travel = km @ instance.population[members]
+        if allowed is not None and allowed[members].any():
+            travel = np.where(allowed[members], travel, np.inf)
+        hub[members] = members[int(np.argmin(travel))]
     return hub

@@ -108,7 +108,9 @@ def _only(reading: Reading, places: Keyed) -> Keyed:
         words = " and ".join(
             f"{name} is {value if isinstance(value, str) else ' or '.join(value)}" for name, value in given.items()
         )
-        reading.notes.append(f"only {len(kept.codes):,} of {len(places.codes):,} places are in the run: {words}")
+        reading.notes.append(
+            f"only {len(kept.codes):,} of {len(places.codes):,} places are in the run and share the pot: {words}"
+        )
         _whole_bodies(reading, places.table, keep)
         if not keep.any() and not reading.problems:
             reading.wrong(

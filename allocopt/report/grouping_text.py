@@ -56,7 +56,14 @@ def _value(name: str, said: Any) -> str:
 
 def _objective(one: Any) -> tuple[str, ...]:
     show = say_money if one["unit"] == "GBP m" else (lambda value: f"{value:,.6g} {one['unit']}")
-    return one["name"], show(one["value"]), show(one["bound"]), f"{one['gap']:.4%}", show(one["final_value"]), one["by"]
+    return (
+        one["name"],
+        show(one["value"]),
+        show(one["bound"]),
+        "none" if one["gap"] is None else f"{one['gap']:.4%}",
+        show(one["final_value"]),
+        one["by"],
+    )
 
 
 def _cell(name: str, value: Any) -> str:

@@ -26,7 +26,8 @@ GROUPING_WORDS = {
     "consortia": "consortia",
     "unpooled_deficit_gbp": "gross deficit before pooling",
     "gross_deficit_gbp": "gross deficit after pooling",
-    "bound_gbp": "  proven: no grouping has less than",
+    "bound_gbp": "  proven: no grouping within the rules has less than",
+    "rules_broken": "  places or consortia at which this one breaks rules",
     "gross_surplus_gbp": "gross surplus after pooling",
     "net_deficit_gbp": "net (deficit less surplus)",
     "consortia_in_deficit": "consortia in deficit",
@@ -82,7 +83,8 @@ def _figure(name: str, value: Any) -> str:
 def status_words(said: Mapping[str, Any]) -> str:
     """`optimal: every objective proven ..., widest gap £0`, or what is missing and what has no bound."""
     if said["status"] == "evaluated":
-        return "evaluated: a given grouping, nothing was sought"
+        outside = " It is outside the rules, and bounds hold for groupings within them" if said.get("broken") else ""
+        return f"evaluated: a given grouping, nothing was sought{outside and '.'}{outside}"
     widest = widest_words(said["objectives"])
     if said["status"] == "optimal":
         return f"optimal: every objective proven by a bound, {widest}"

@@ -46,6 +46,9 @@ class Pot(Sourced):
     """Column of that table with the year (2019/20 and 2019-20 are the same)."""
     where: dict[str, str | list[str]] | None = None
     """Only rows of that table whose column has one of these values."""
+    only: dict[str, str | list[str]] | None = None
+    """The places that this pot (and every other amount, such as a baseline's total) is for, as at `inputs.places.only`:
+    both say the same, so that a part of the country is never given the money of the whole unseen."""
 
 
 class PlaceColumns(Frozen):
@@ -111,7 +114,7 @@ class Places(Sourced):
     """For a role such as `imd`: what to do where the column is empty. Without it an empty value is an error."""
     small_lists: SmallLists | None = None
     only: dict[str, str | list[str]] = Field(default_factory=dict)
-    """Keep only the places whose column has one of these values."""
+    """Keep only the places whose column has one of these values. The pot is then theirs: `pot.only` says the same."""
 
 
 class Shared(Frozen):
@@ -306,7 +309,8 @@ class Grouping(Sourced):
     column: str | None = None
     """Column with the consortium in that table (or in the places table, when no table is named)."""
     hub: str | None = None
-    """Column with the hub's place code in that table; without it, the member with the least travel."""
+    """Column with the hub's place code in that table, one hub for each consortium and none of two; without it, the
+    member with the least travel, of those that may be a hub."""
     left_out: Literal["refuse", "alone"] = "refuse"
     """Places for which a given grouping names no consortium: an error, or each stands alone (and a note says so)."""
     compare: list[Comparison] = Field(default_factory=list)

@@ -53,8 +53,8 @@ class Stage:
 
     @property
     def gap_gbp(self) -> float | None:
-        """The gap in pounds, where the unit is money."""
-        return abs(self.value - self.bound) * 1e6 if self.unit == "GBP m" else None
+        """The gap in pounds, where the unit is money and there is a gap."""
+        return abs(self.value - self.bound) * 1e6 if self.unit == "GBP m" and not np.isnan(self.gap) else None
 
 
 def lexicographic(
