@@ -13,6 +13,9 @@ from typing import Any
 from allocopt.model import objective
 from allocopt.settings.stress import Share, Spread, StrictShare
 
+A_POUND, TEN_PENCE = 1e-6, 1e-7
+"""GBP million"""
+
 
 @objective(
     unit="GBP m",
@@ -90,16 +93,32 @@ def worst_shortfall(views: Sequence[Any]) -> Any:
 def common_speed(views: Sequence[Any]) -> Any:
     """The part of its opening distance from target that every place closes each year, as large as the rules allow.
 
-    k is the year of the path; the opening distance is that of the base year rolled forward.
+    k is the year of the path; the opening distance is that of the base year rolled forward. A place that opens within a
+    pound of its target closes all of it while it keeps its distance, and a whole distance less for every ten pence that
+    it falls behind. Below zero places move away from their targets: no speed is too low, so no plan is ruled out.
     """
-    speed = views[0].variable("common_speed_level", least=-1.0, most=1.0 / len(views))
-    for m in views:
-        for p in m.places:
-            opening = m.target[p] * m.opening_dft[p]
-            line = m.target[p] + opening - (m.step * opening * speed if abs(opening) >= 1e-6 else 0.0)
-            ahead = m.allocation[p] >= line if opening <= 0 else m.allocation[p] <= line
-            m.require("common_speed_level_definition", p, ahead)
+    lines = [(m, p, _line(m, p)) for m in views for p in m.places]
+    slowest = max(_leaves_every_amount(m, line, a_unit) for m, _, (line, a_unit) in lines)
+    speed = views[0].variable("common_speed_level", least=-slowest, most=1.0 / len(views))
+    for m, p, (line, a_unit) in lines:
+        reached = line + a_unit * speed
+        ahead = m.allocation[p] >= reached if a_unit > 0 else m.allocation[p] <= reached
+        m.require("common_speed_level_definition", p, ahead)
     return speed
+
+
+def _line(m: Any, p: str) -> tuple[float, float]:
+    """What a place would get at speed 0, its opening distance kept, and what a unit of speed adds to it."""
+    opening = m.target[p] * m.opening_dft[p]
+    if abs(opening) < A_POUND:
+        unit = TEN_PENCE if opening <= 0 else -TEN_PENCE
+        return m.target[p] + opening - unit, m.step * unit
+    return m.target[p] + opening, -m.step * opening
+
+
+def _leaves_every_amount(m: Any, line: float, a_unit: float) -> float:
+    """How far below zero the speed must be for a place's line to allow every amount from nothing to the pot."""
+    return max(0.0, line / a_unit if a_unit > 0 else (m.pot - line) / -a_unit)
 
 
 @objective(

@@ -148,9 +148,8 @@ def _used(compiled: Compiled, cost: Array) -> tuple[Positions, Positions]:
 
 
 def _leaves_all(compiled: Compiled, rows: Flags, columns: Flags) -> bool:
-    """Whether a definition rules out no plan: with its own columns at their largest, its rows hold everywhere.
-
-    The speed of an objective `common_speed` does rule plans out: nobody may go the wrong way faster than it allows.
+    """Whether a definition is seen to rule out no plan: with its own columns at their largest, its rows hold
+    everywhere.
     """
     body = compiled.matrix[rows]
     lower = np.where(columns, compiled.column_upper, compiled.column_lower)

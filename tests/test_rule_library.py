@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -35,6 +35,7 @@ TIGHTER = {
 """Rule -> (looser, tighter) parameters."""
 PLAIN = ("no_further_under_target", "population_growth_protection", "no_leapfrogging", "uniform_growth")
 OBJECTIVES = [one.name for one in load_model("pace_of_change").objectives]
+LIMITS = on(growth_floor={"rate": -0.3}, growth_ceiling={"rate": 0.6})
 
 
 def systems(number: int, size: int = 4):
@@ -72,6 +73,35 @@ def test_tightening_a_rule_never_improves(rule, objective):
             assert tighter >= looser - 1e-8
             compared += 1
     assert compared
+
+
+def first_of(system, objectives):
+    _, stages = solved(system, rules=LIMITS, objectives=objectives)
+    assert all(stage.proven for stage in stages)
+    return stages[0].value
+
+
+@pytest.mark.parametrize(("first", "later"), list(permutations(OBJECTIVES, 2)))
+def test_a_later_objective_rules_out_no_plan_of_an_earlier_one(first, later):
+    # spend is far from target, and where there is a level place it opens at target to the penny
+    for system, level in product(systems(3, 5), (False, True)):
+        aim = system.target[:, 0].copy()
+        if level:
+            aim[0] = 1.05 * system.baseline[0]
+            aim[1:] *= (system.pot[0] - aim[0]) / aim[1:].sum()
+        given = replace(system, target=aim[:, None])
+        assert first_of(given, [first, later]) == pytest.approx(first_of(given, [first]), abs=1e-7)
+
+
+def test_what_other_rules_take_from_a_place_at_target_is_a_low_speed_and_no_contradiction():
+    # B opens at its target of 105; A must have 116, C at least 99: B has 100, 50,000,000 times ten pence less
+    system = situation(pot=315, baseline=[100, 100, 100], weight=[126, 105, 84])
+    rules = on(dft_floor={"rate": 116 / 126 - 1}, dft_ceiling={"rate": 0.25}, growth_floor={"rate": -0.01})
+    allocation, (stage,) = solved(system, rules=rules, objectives=["common_speed"])
+    # C ends at its floor of 99, 6 of its distance of 21 closed; A closes 11 of 21; B has 100
+    assert allocation[:, 0] == pytest.approx([116, 100, 99], abs=1e-5)
+    assert stage.value == pytest.approx(1 - 5e7, rel=1e-9)
+    assert stage.proven
 
 
 @pytest.mark.parametrize("rule", PLAIN)

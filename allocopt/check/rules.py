@@ -156,12 +156,13 @@ def common_speed(of: Decided) -> tuple[float, float]:
     """The least part of its opening distance that any place closes a year, and what rounding may have done to it."""
     opening = of.known.opening
     distance, left = of.known.target * opening, of.given - of.known.target
-    far = np.abs(distance) >= 1.0
-    years = np.broadcast_to(np.arange(1, opening.shape[1] + 1), opening.shape)[far]
-    closed = (1.0 - left[far] / distance[far]) / years
-    worst = int(np.argmin(closed))
+    near = np.abs(distance) < 1.0  # within a pound of target: all is closed while the distance is kept to ten pence
+    way = np.where(distance > 0, 1.0, -1.0)
+    begins, a_unit = distance + np.where(near, 0.1 * way, 0.0), np.where(near, 0.1, np.abs(distance))
+    years = np.broadcast_to(np.arange(1, opening.shape[1] + 1), opening.shape)
+    closed = (begins - left) * way / a_unit / years
     most = 1.0 / opening.shape[1]
-    return min(most, float(closed[worst])), float((POUND / np.abs(distance[far])).max())
+    return min(most, float(closed.min())), float((POUND / a_unit).max())
 
 
 EXTREMES: Mapping[str, Callable[[Decided], tuple[float, float]]] = {

@@ -257,6 +257,10 @@ def _by_themselves(shared: Shared, begins: Array, end: float) -> tuple[float, Ar
     low, high = shared.hardest[0], shared.easiest[0]
     if not _broken(shared, begins, low).any():
         return low, None
+    width = 1.0
+    while low + width < high and _broken(shared, begins, low + width).any():
+        low, width = low + width, 2 * width
+    high = min(high, low + width)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if _broken(shared, begins, middle).any() else (low, middle)
