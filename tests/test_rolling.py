@@ -142,3 +142,22 @@ def test_the_projection_is_the_closed_form():
     assert projected(20, 5, 1.25, 2) == pytest.approx(4)
     assert projected(20, 20, 5, 2) is None
     assert projected(4, 3, 5, 2) == 0
+
+
+def test_a_path_that_ends_at_target_has_no_speed_that_could_be_projected():
+    # equal steps: 20, 10, 0 (or a millionth of a point, by rounding): the band is reached in the path, and that is said
+    assert projected(20, 0, 5, 3) is None
+    assert projected(20, 1e-6, 5, 3) is None
+    assert projected(4, 0, 5, 3) == 0
+    assert projected(0, 0, 0, 3) == 0
+    reached = band_headline(distances((20, 10), (10, 0)), 0.05)
+    assert (reached["years_to_band"], reached["projected_years_to_band"]) == (2, None)
+
+
+def test_a_path_of_equal_steps_to_target_is_written_and_verified(tmp_path):
+    # A and C open 20% from target, 20 -> 13.3 -> 6.7 -> 0
+    text = SCENARIO.replace("growth_floor: {rate: 2%, taper: {from: 5%, to: 10%}}", "equal_steps: {steps: 3}")
+    found = solved(tmp_path, text, out=tmp_path / "runs")
+    assert np.abs(column(found, "closing_dft_pct")[:, 2]).max() < 1e-5
+    assert found.headline["projected_years_to_band"] is None
+    assert [one for one in verify(found.folder).checks if not one.passed] == []

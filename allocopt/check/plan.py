@@ -20,6 +20,8 @@ SPENDING = ("spend_gbp", "deficit_gbp", "surplus_gbp", "deficit_underfunding_gbp
 MONEY = ("baseline_gbp", "target_gbp", "allocation_gbp", "change_gbp", "uniform_gbp")
 HALF_DIGIT = 5e-7
 """Percentages are written to a millionth of a point."""
+AT_TARGET = 1e-3
+"""Per cent: a farthest distance below this is none but for rounding, and says nothing of a speed."""
 
 
 def years_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -177,10 +179,12 @@ def _band(table: pd.DataFrame, band: float) -> dict[str, float | int | None]:
         return {}
     within = [all(one <= band for one in closing[step:]) for step in range(len(closing))]
     opening = float(next(iter(years_of(table).values()))["opening_dft_pct"].abs().max())
-    end, speed = closing[-1], np.log(opening / closing[-1]) / len(closing) if closing[-1] > 0 else np.inf
-    ahead: float | None = round(float(np.log(opening / band) / speed), 2) if speed > 0 and opening > band else None
-    if end <= band and (speed <= 0 or opening <= band or end == 0):
+    end = closing[-1]
+    ahead: float | None = None
+    if max(end, opening) <= band:
         ahead = 0.0
+    elif end < opening and opening > band > 0 and (end > band or end > AT_TARGET):
+        ahead = round(len(closing) * float(np.log(opening / band) / np.log(opening / end)), 2)
     last = list(years_of(table).values())[-1]
     return {
         "band_pct": band,
