@@ -18,14 +18,16 @@ import pandas as pd
 
 from allocopt import __version__
 from allocopt.cliffs import Cliff, cliffs, neighbours
-from allocopt.ledger import SPEND_COLUMNS
+from allocopt.ledger import CARRIED_COLUMNS, SPEND_COLUMNS
 from allocopt.model import Rule
 from allocopt.pathway import band_headline
 from allocopt.plan import Facts, Plan
 from allocopt.price import Price
+from allocopt.problem import Array
 from allocopt.rolling import path_words
 from allocopt.solve.leximin import Levels
 from allocopt.solve.stages import Stage
+from allocopt.units import say_money
 
 PACKAGES = ("highspy", "numpy", "pandas", "pyomo", "scipy")
 EVEN = (
@@ -36,8 +38,14 @@ AS_SOLVED = (
     "other plans may be equally good in every objective: which one is written rests on the solver, and places with "
     "equal claims may be treated differently"
 )
+CARRIED = (
+    "deficits are carried forward: spend_gbp holds what is carried into a year (carried_forward_gbp), and a deficit "
+    "that is not repaid counts again in the gross deficit of every later year; deficit_new_gbp counts each once"
+)
 BINDING = 1e-6
 """GBP million: a row within a pound of its limit binds."""
+FREE = 1e-9
+"""A price that is no more than this is a solver's rounding."""
 
 
 def inputs_hash(facts: Facts) -> str:
@@ -134,6 +142,8 @@ def warnings_of(facts: Facts, jumps: Sequence[Cliff] | None = None) -> list[str]
     said = [*facts.loaded.warnings, *facts.inputs.notes]
     words = path_words(facts.loaded.scenario)
     said += [] if words is None else [words]
+    if facts.loaded.scenario.carry_forward is not None:
+        said.append(CARRIED)
     if facts.spend and facts.spend.modelled:
         said.append(f"{facts.spend.words}: every deficit and surplus here is made from it")
     return [*said, *(one.words for one in (cliffs(facts) if jumps is None else jumps))]
@@ -192,6 +202,10 @@ def headline(table: pd.DataFrame) -> dict[str, Any]:
     }
     if set(SPEND_COLUMNS) <= set(table.columns):
         found |= _deficit_headline(table)
+    if set(CARRIED_COLUMNS) <= set(table.columns):
+        last = table[table["year"] == table["year"].iloc[-1]]
+        found["new_deficit_gbp"] = int(table["deficit_new_gbp"].sum())
+        found["closing_deficit_gbp"] = int(last["deficit_gbp"].sum())
     return found
 
 

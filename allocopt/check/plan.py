@@ -50,14 +50,32 @@ def _definitions(table: pd.DataFrame) -> dict[str, Any]:
     found = {"change_gbp": given - table["baseline_gbp"].to_numpy()}
     if "spend_gbp" in table:
         over = table["spend_gbp"].to_numpy() - given
-        underfunding = np.clip(np.minimum(over, target - given), 0, None)
+        found |= {"deficit_gbp": np.where(over > 0, over, 0), "surplus_gbp": np.where(over < 0, -over, 0)}
+        carries = "carried_forward_gbp" in table
+        underfunding = _aged(table) if carries else np.clip(np.minimum(over, target - given), 0, None)
         found |= {
-            "deficit_gbp": np.where(over > 0, over, 0),
-            "surplus_gbp": np.where(over < 0, -over, 0),
             "deficit_underfunding_gbp": underfunding,
-            "deficit_above_need_gbp": np.where(over > 0, over, 0) - underfunding,
+            "deficit_above_need_gbp": found["deficit_gbp"] - underfunding,
         }
+    if "carried_forward_gbp" in table:
+        own = over - table["carried_forward_gbp"].to_numpy()
+        found["deficit_new_gbp"] = np.where(own > 0, own, 0)
+        found["deficit_carried_gbp"] = found["deficit_gbp"] - found["deficit_new_gbp"]
     return found
+
+
+def _aged(table: pd.DataFrame) -> Any:
+    """Underfunding within each deficit, place by place and year by year: a carried deficit keeps its parts."""
+    names = ("place", "spend_gbp", "allocation_gbp", "target_gbp", "carried_forward_gbp")
+    found, last, owed, under = list[int](), None, 0, 0
+    for place, spend, given, target, carried in table[list(names)].itertuples(index=False, name=None):
+        share = under / owed if place == last and owed else 0.0
+        own = spend - carried - given
+        left = max(0, carried + min(0, own))
+        under = max(0, min(own, target - given)) + int(np.rint(left * share))
+        last, owed = place, max(0, spend - given)
+        found.append(under)
+    return np.array(found)
 
 
 def _percentages(table: pd.DataFrame) -> Iterator[Check]:
@@ -214,7 +232,8 @@ def headline(table: pd.DataFrame) -> dict[str, float | int]:
     if "spend_gbp" in table:
         over = (table["spend_gbp"] - table["allocation_gbp"]).to_numpy()
         gross = int(over[over > 0].sum())
-        underfunding = int(np.clip(np.minimum(over, short), 0, None).sum())
+        own = table["deficit_underfunding_gbp"] if "carried_forward_gbp" in table else np.minimum(over, short)
+        underfunding = int(np.clip(own, 0, None).sum())
         found |= {
             "spend_gbp": int(table["spend_gbp"].sum()),
             "gross_deficit_gbp": gross,
@@ -224,7 +243,14 @@ def headline(table: pd.DataFrame) -> dict[str, float | int]:
             "deficit_above_need_gbp": gross - underfunding,
             "places_in_deficit": int(np.count_nonzero(over > 0)),
         }
-    return found
+    return found | (_carried_headline(table) if "carried_forward_gbp" in table else {})
+
+
+def _carried_headline(table: pd.DataFrame) -> dict[str, int]:
+    last = list(years_of(table).values())[-1]
+    own = (table["spend_gbp"] - table["carried_forward_gbp"] - table["allocation_gbp"]).to_numpy()
+    closing = (last["spend_gbp"] - last["allocation_gbp"]).to_numpy()
+    return {"new_deficit_gbp": int(own[own > 0].sum()), "closing_deficit_gbp": int(closing[closing > 0].sum())}
 
 
 def check_effects(table: pd.DataFrame, effects: pd.DataFrame) -> Iterator[Check]:
