@@ -226,8 +226,8 @@ def _rule_record(plan: Plan, rule: Rule, price: Price | None) -> dict[str, Any]:
     compiled = plan.compiled
     rows = np.flatnonzero(compiled.row_component == rule.name)
     activity = compiled.matrix[rows] @ plan.values
-    near = np.minimum(activity - compiled.row_lower[rows], compiled.row_upper[rows] - activity) <= BINDING
-    binding = int(near.sum())
+    away = np.minimum(activity - compiled.row_lower[rows], compiled.row_upper[rows] - activity)
+    binding = int((away <= BINDING).sum())
     setting = plan.programme.settings[rule.name]
     said, found = said_parameters(rule, setting.parameters), _found(plan, rule)
     return {
@@ -240,11 +240,27 @@ def _rule_record(plan: Plan, rule: Rule, price: Price | None) -> dict[str, Any]:
         "binding": binding,
         **(price.as_dict() if price else {"price": None}),
         "words": f"{rule.name}{f' {said}' if said else ''}: "
-        f"binds in {binding:,} of {len(rows):,} rows{_found_words(found)}",
+        f"binds in {binding:,} of {len(rows):,} rows{_off_by_slack(plan, away, price)}{_found_words(found)}",
         **({"found": found} if found else {}),
         "source": setting.source or rule.source,
         "why": setting.why,
     }
+
+
+def slack_left(stages: Sequence[Stage]) -> float:
+    """GBP million that finished stages left to later ones: what a place may lie off a limit that holds it."""
+    return sum(abs(stage.cap - stage.value) for stage in stages if stage.unit == "GBP m")
+
+
+def _off_by_slack(plan: Plan, away: Array, price: Price | None) -> str:
+    """Where a rule costs something and seems to bind nowhere: what the slack of the stages has moved off its limits."""
+    if price is None or (price.price or 0.0) <= FREE or not len(away) or away.min() <= BINDING:
+        return ""
+    slack = slack_left(plan.stages)
+    near = int((away <= slack).sum())
+    return (
+        f" to the pound; {near:,} are within the {say_money(slack)} that the slack of the objectives may move a place"
+    )
 
 
 def _found(plan: Plan, rule: Rule) -> dict[str, float]:
