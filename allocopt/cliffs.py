@@ -8,7 +8,7 @@ leaves nothing. Imports `plan`, `figures` and below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -76,15 +76,16 @@ class _Asked:
 class _Probe:
     """One place with a baseline of 1 at a distance from target, as a rule sees a year; its people grow fast.
 
-    With a column of distances, as many such places at once.
+    With a column of distances, as many such places at once. `classes` is the place's class, column by column.
     """
 
-    def __init__(self, distance: Limit, growth: float, step: int) -> None:
+    def __init__(self, distance: Limit, growth: float, step: int, classes: Mapping[str, str]) -> None:
         self.places, self.step, self.pot, self.total_baseline, self.reserve = ("p",), step, 1.0 + growth, 1.0, 0.0
         self.allocation, self.baseline, self.known_baseline = {"p": _Asked()}, {"p": 1.0}, {"p": 1.0}
         self.opening_dft, self.uniform = {"p": distance}, {"p": 1.0 + growth}
         self.target = {"p": (1.0 + growth) / (1.0 + distance)}
         self.population_growth, self.mean_population_growth = {"p": 0.02}, 0.01
+        self.groups = {column: {"p": one} for column, one in classes.items()}
 
     def amounts(self, _name: str, most: Mapping[str, float]) -> dict[str, float]:
         """A share that the pot determines: any value shows a jump."""
@@ -110,9 +111,10 @@ def _found(facts: Facts) -> Iterator[Cliff]:
                 continue
             seen.append(said)
             growth = float(situation.pot[number] / earlier[number] - 1.0)
-            ask = _question(rules[name], said, growth, number + 1)
             grid = _grid(situation.opening_dft[:, number])
-            yield from _jumps(name, year, ask, grid, _limits(ask, grid))
+            for classes in _classes(rules[name], said, situation.groups):
+                ask = _question(rules[name], said, growth, number + 1, classes)
+                yield from _jumps(name, year, ask, grid, _limits(ask, grid))
 
 
 def _about_places(rule: Rule | None) -> bool:
@@ -125,11 +127,18 @@ def _grid(distance: Array) -> Array:
     return np.arange(max(low, -0.99 / STEP), high + 1) * STEP
 
 
-def _question(rule: Rule, parameters: Mapping[str, Any], growth: float, step: int) -> Ask:
+def _classes(rule: Rule, parameters: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+    """The classes of place that a rule tells apart, each asked by itself; one without a class where it tells none."""
+    columns = [parameters.get(name) for name, one in rule.parameters.items() if one.names_groups]
+    named = [column for column in columns if column is not None]
+    return [{column: one} for column in named for one in sorted(set(groups[column]))] or [{}]
+
+
+def _question(rule: Rule, parameters: Mapping[str, Any], growth: float, step: int, classes: Mapping[str, str]) -> Ask:
     """distance -> (side, growth), or None where the rule asks nothing."""
 
     def ask(distance: Limit) -> tuple[str, Any] | None:
-        probe = _Probe(distance, growth, step)
+        probe = _Probe(distance, growth, step, classes)
         said = rule.write(probe, "p", **parameters) if rule.index == "places" else rule.write(probe, **parameters)["p"]
         return None if said is None else (said[0], said[1] - 1.0)
 

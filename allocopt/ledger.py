@@ -32,8 +32,12 @@ COLUMNS = (
     "surplus_gbp",
     "deficit_underfunding_gbp",
     "deficit_above_need_gbp",
+    "deficit_new_gbp",
+    "deficit_carried_gbp",
     "uniform_gbp",
 )
+CARRIED_COLUMNS = ("carried_forward_gbp", "deficit_new_gbp", "deficit_carried_gbp")
+"""Of a path that carries deficits forward: what was carried in, and the deficit by whether it is of the year itself."""
 SPEND_COLUMNS = ("spend_gbp", "deficit_gbp", "surplus_gbp", "deficit_underfunding_gbp", "deficit_above_need_gbp")
 
 
@@ -60,9 +64,9 @@ def ledger(situation: Situation, allocation: Array, names: pd.Series) -> pd.Data
     Baselines of later years are the rounded allocations of the year before.
     """
     baseline = whole_pounds(situation.baseline)
-    tables = []
+    tables = list[pd.DataFrame]()
     for step in range(len(situation.years)):
-        table = _year(situation, step, baseline, allocation[:, step])
+        table = _year(situation, step, baseline, allocation[:, step], tables[-1] if tables else None)
         baseline = table["allocation_gbp"].to_numpy()
         tables.append(table)
     whole = pd.concat(tables, keys=range(len(tables)), names=["step", "row"])
@@ -71,7 +75,9 @@ def ledger(situation: Situation, allocation: Array, names: pd.Series) -> pd.Data
     return whole[[column for column in COLUMNS if column in whole]]
 
 
-def _year(situation: Situation, step: int, baseline: Pounds, allocation: Array) -> pd.DataFrame:
+def _year(
+    situation: Situation, step: int, baseline: Pounds, allocation: Array, before: pd.DataFrame | None
+) -> pd.DataFrame:
     pot = round(float(situation.pot[step]) * 1e6)
     target = whole_pounds(situation.target[:, step], total=pot)
     given = whole_pounds(allocation, total=pot)
@@ -83,8 +89,7 @@ def _year(situation: Situation, step: int, baseline: Pounds, allocation: Array) 
             "baseline_gbp": baseline,
             "target_gbp": target,
             "allocation_gbp": given,
-            **_spend_columns(situation, step, given, target),
-            **_carried(situation, step),
+            **_spend_columns(situation, step, given, target, before),
             "change_gbp": given - baseline,
             "growth_pct": _percent(given, baseline),
             "opening_dft_pct": _percent(_grown(baseline, pot), target),
@@ -100,26 +105,42 @@ def _grown(baseline: Pounds, pot: int) -> Array:
     return grown
 
 
-def _carried(situation: Situation, step: int) -> dict[str, Pounds]:
-    """What of the spend is a deficit of the years before."""
-    if situation.carried is None:
-        return {}
-    return {"carried_forward_gbp": np.rint(situation.carried[:, step] * 1e6).astype(np.int64)}
+def _spend_columns(
+    situation: Situation, step: int, given: Pounds, target: Pounds, before: pd.DataFrame | None
+) -> dict[str, Pounds]:
+    """Spend, with the deficits carried into the year, against the allocation; `before` is the table of last year.
 
-
-def _spend_columns(situation: Situation, step: int, given: Pounds, target: Pounds) -> dict[str, Pounds]:
+    A deficit is that of the year itself, then what of the carried one its surplus does not repay. Underfunding of the
+    year itself is what target is above the allocation; a carried deficit keeps the parts that it was made of.
+    """
     if situation.spend is None:
         return {}
     spend = np.rint(situation.spend[:, step] * 1e6).astype(np.int64)
+    carried = np.zeros_like(spend)
+    if situation.carried is not None:
+        carried = np.rint(situation.carried[:, step] * 1e6).astype(np.int64)
     deficit = np.maximum(0, spend - given)
-    underfunding = np.minimum(deficit, np.maximum(0, target - given))
-    return {
+    new = np.maximum(0, spend - carried - given)
+    underfunding = np.minimum(new, np.maximum(0, target - given)) + _of_underfunding(deficit - new, before)
+    columns = {
         "spend_gbp": spend,
         "deficit_gbp": deficit,
         "surplus_gbp": np.maximum(0, given - spend),
         "deficit_underfunding_gbp": underfunding,
         "deficit_above_need_gbp": deficit - underfunding,
     }
+    if situation.carried is None:
+        return columns
+    return columns | {"carried_forward_gbp": carried, "deficit_new_gbp": new, "deficit_carried_gbp": deficit - new}
+
+
+def _of_underfunding(held: Pounds, before: pd.DataFrame | None) -> Pounds:
+    """The part of deficits held over from the year before that is underfunding: in the proportion of that year."""
+    if before is None:
+        return np.zeros_like(held)
+    deficit = before["deficit_gbp"].to_numpy()
+    part = before["deficit_underfunding_gbp"].to_numpy() / np.where(deficit == 0, 1, deficit)
+    return np.asarray(np.rint(held * part), dtype=np.int64)
 
 
 def _percent(amount: npt.NDArray[np.int64] | Array, of: Pounds) -> Array:

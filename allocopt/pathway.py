@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+REACHED = 1e-3
+"""Per cent: nearer to target than this is at target but for rounding, and the path has no speed that could go on."""
+
 
 def band_headline(table: pd.DataFrame, band: float) -> dict[str, Any]:
     """Figures of a path for the headline; {} for a single year. `band` is a fraction, distances as in the table.
 
     `years_to_band` counts years from the first until every place closes within the band and stays there; None where
     the path ends before. `projected_years_to_band` is the closed form, None where the farthest place does not come
-    nearer.
+    nearer, or is at target at the end.
     """
     years = table["year"].unique().tolist()
     if len(years) == 1:
@@ -44,8 +47,10 @@ def _farthest(table: pd.DataFrame, column: str, years: list[str]) -> list[float]
 
 def projected(start: float, end: float, band: float, years: int) -> float | None:
     """Years from the first until the farthest distance falls to the band, at the mean speed from `start` to `end`."""
+    if end <= band and (start <= band or end <= REACHED):
+        return 0.0 if start <= band else None
     if end <= band:
-        return round(years * math.log(start / band) / math.log(start / end), 2) if start > max(band, end) > 0 else 0.0
+        return round(years * math.log(start / band) / math.log(start / end), 2)
     if end >= start or band <= 0:
         return None
     return round(years + years * math.log(end / band) / math.log(start / end), 2)

@@ -18,14 +18,16 @@ import pandas as pd
 
 from allocopt import __version__
 from allocopt.cliffs import Cliff, cliffs, neighbours
-from allocopt.ledger import SPEND_COLUMNS
+from allocopt.ledger import CARRIED_COLUMNS, SPEND_COLUMNS
 from allocopt.model import Rule
 from allocopt.pathway import band_headline
 from allocopt.plan import Facts, Plan
 from allocopt.price import Price
+from allocopt.problem import Array
 from allocopt.rolling import path_words
 from allocopt.solve.leximin import Levels
 from allocopt.solve.stages import Stage
+from allocopt.units import say_money
 
 PACKAGES = ("highspy", "numpy", "pandas", "pyomo", "scipy")
 EVEN = (
@@ -36,8 +38,14 @@ AS_SOLVED = (
     "other plans may be equally good in every objective: which one is written rests on the solver, and places with "
     "equal claims may be treated differently"
 )
+CARRIED = (
+    "deficits are carried forward: spend_gbp holds what is carried into a year (carried_forward_gbp), and a deficit "
+    "that is not repaid counts again in the gross deficit of every later year; deficit_new_gbp counts each once"
+)
 BINDING = 1e-6
 """GBP million: a row within a pound of its limit binds."""
+FREE = 1e-9
+"""A price that is no more than this is a solver's rounding."""
 
 
 def inputs_hash(facts: Facts) -> str:
@@ -134,6 +142,8 @@ def warnings_of(facts: Facts, jumps: Sequence[Cliff] | None = None) -> list[str]
     said = [*facts.loaded.warnings, *facts.inputs.notes]
     words = path_words(facts.loaded.scenario)
     said += [] if words is None else [words]
+    if facts.loaded.scenario.carry_forward is not None:
+        said.append(CARRIED)
     if facts.spend and facts.spend.modelled:
         said.append(f"{facts.spend.words}: every deficit and surplus here is made from it")
     return [*said, *(one.words for one in (cliffs(facts) if jumps is None else jumps))]
@@ -192,6 +202,10 @@ def headline(table: pd.DataFrame) -> dict[str, Any]:
     }
     if set(SPEND_COLUMNS) <= set(table.columns):
         found |= _deficit_headline(table)
+    if set(CARRIED_COLUMNS) <= set(table.columns):
+        last = table[table["year"] == table["year"].iloc[-1]]
+        found["new_deficit_gbp"] = int(table["deficit_new_gbp"].sum())
+        found["closing_deficit_gbp"] = int(last["deficit_gbp"].sum())
     return found
 
 
@@ -212,8 +226,8 @@ def _rule_record(plan: Plan, rule: Rule, price: Price | None) -> dict[str, Any]:
     compiled = plan.compiled
     rows = np.flatnonzero(compiled.row_component == rule.name)
     activity = compiled.matrix[rows] @ plan.values
-    near = np.minimum(activity - compiled.row_lower[rows], compiled.row_upper[rows] - activity) <= BINDING
-    binding = int(near.sum())
+    away = np.minimum(activity - compiled.row_lower[rows], compiled.row_upper[rows] - activity)
+    binding = int((away <= BINDING).sum())
     setting = plan.programme.settings[rule.name]
     said, found = said_parameters(rule, setting.parameters), _found(plan, rule)
     return {
@@ -226,11 +240,27 @@ def _rule_record(plan: Plan, rule: Rule, price: Price | None) -> dict[str, Any]:
         "binding": binding,
         **(price.as_dict() if price else {"price": None}),
         "words": f"{rule.name}{f' {said}' if said else ''}: "
-        f"binds in {binding:,} of {len(rows):,} rows{_found_words(found)}",
+        f"binds in {binding:,} of {len(rows):,} rows{_off_by_slack(plan, away, price)}{_found_words(found)}",
         **({"found": found} if found else {}),
         "source": setting.source or rule.source,
         "why": setting.why,
     }
+
+
+def slack_left(stages: Sequence[Stage]) -> float:
+    """GBP million that finished stages left to later ones: what a place may lie off a limit that holds it."""
+    return sum(abs(stage.cap - stage.value) for stage in stages if stage.unit == "GBP m")
+
+
+def _off_by_slack(plan: Plan, away: Array, price: Price | None) -> str:
+    """Where a rule costs something and seems to bind nowhere: what the slack of the stages has moved off its limits."""
+    if price is None or (price.price or 0.0) <= FREE or not len(away) or away.min() <= BINDING:
+        return ""
+    slack = slack_left(plan.stages)
+    near = int((away <= slack).sum())
+    return (
+        f" to the pound; {near:,} are within the {say_money(slack)} that the slack of the objectives may move a place"
+    )
 
 
 def _found(plan: Plan, rule: Rule) -> dict[str, float]:

@@ -31,6 +31,8 @@ def found(**rules: str):
         {"floor_damping": "{rate: 3%}"},
         {"capped_gains": "{floor: 0%, cap: 3%}"},
         {"equal_steps": "{steps: 5}"},
+        {"class_floor": "{column: region, floors: [{group: London, growth: 3%}, {group: Midlands, growth: 4%}]}"},
+        {"floor_damping": "{rate: 3%, column: region, floors: [{group: London, growth: 3.5%}]}"},
     ],
 )
 def test_no_continuous_rule_has_a_cliff(rules):

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from situations import situation
 
-from allocopt.ledger import COLUMNS, SPEND_COLUMNS, ledger, whole_pounds
+from allocopt.check.plan import check_columns
+from allocopt.ledger import CARRIED_COLUMNS, COLUMNS, SPEND_COLUMNS, ledger, whole_pounds
+from allocopt.problem import Situation
 
 millions = st.lists(st.floats(0, 500), min_size=1, max_size=8).map(np.array)
 NAMES = pd.Series({"A": "Ash", "B": "Beech", "C": "Cedar"})
@@ -98,9 +100,7 @@ def test_growth_of_a_place_that_had_nothing_is_left_empty():
 
 def test_without_expected_spend_there_are_no_spend_columns():
     found = ledger(replace(GIVEN, spend=None), np.full((3, 1), 105.0), NAMES)
-    assert list(found.columns) == [
-        column for column in COLUMNS if column not in (*SPEND_COLUMNS, "carried_forward_gbp")
-    ]
+    assert list(found.columns) == [column for column in COLUMNS if column not in (*SPEND_COLUMNS, *CARRIED_COLUMNS)]
 
 
 def test_a_table_over_years_goes_place_by_place_and_each_year_starts_from_the_one_before():
@@ -139,3 +139,29 @@ def test_the_columns_are_tied_together_to_the_pound(given_share, target_share, s
     assert (np.minimum(found["deficit_gbp"], found["surplus_gbp"]) == 0).all()
     assert (found["allocation_gbp"] - found["baseline_gbp"] == found["change_gbp"]).all()
     assert (found[["deficit_underfunding_gbp", "deficit_above_need_gbp"]] >= 0).all(axis=None)
+
+
+def test_a_surplus_repays_a_carried_deficit_in_proportion_to_its_parts():
+    # A needs 100, spends 104 and gets 90: 14 = 10 underfunding + 4 above need. Then it spends 104 and gets 108: 4 repay
+    # and 10 are left, 10 x 10/14 = 7.142857 of it underfunding. Then it gets 95: 5 underfunding and 4 more
+    # are new.
+    given = np.array([[90.0, 108.0, 95.0], [110.0, 92.0, 105.0]])
+    situation = Situation(
+        places=("A", "B"),
+        years=("2019-20", "2020-21", "2021-22"),
+        pot=np.array([200.0, 200.0, 200.0]),
+        baseline=np.array([100.0, 100.0]),
+        target=np.full((2, 3), 100.0),
+        population=np.full((2, 3), 1000.0),
+        spend=np.array([[104.0, 118.0, 114.0], [100.0, 100.0, 108.0]]),
+        carried=np.array([[0.0, 14.0, 10.0], [0.0, 0.0, 8.0]]),
+    )
+    table = ledger(situation, given, pd.Series({"A": "Alder", "B": "Birch"})).set_index(["place", "year"])
+    rows = table.loc["A", ["deficit_gbp", "deficit_underfunding_gbp", "deficit_new_gbp", "deficit_carried_gbp"]]
+    assert rows.to_numpy().tolist() == [
+        [14_000_000, 10_000_000, 14_000_000, 0],
+        [10_000_000, 7_142_857, 0, 10_000_000],
+        [19_000_000, 5_000_000 + 7_142_857, 9_000_000, 10_000_000],
+    ]
+    assert table.loc["B", "deficit_underfunding_gbp"].tolist() == [0, 8_000_000, 8_000_000 - 5_000_000]
+    assert all(check.passed for check in check_columns(table.reset_index()))

@@ -10,7 +10,9 @@ import pytest
 
 from allocopt.check.folder import verify
 from allocopt.errors import InputFault
+from allocopt.explain import explain
 from allocopt.pathway import band_headline, projected
+from allocopt.report.explanation import plain_text
 from allocopt.runs import run
 
 PLACES = "code,name,people,need,base,spend\nA,Ash,1000,126,100,110\nB,Beech,1000,105,100,100\nC,Cedar,1000,84,100,102\n"
@@ -90,6 +92,68 @@ def test_a_deficit_is_the_first_call_on_next_years_money(tmp_path):
     assert spend - carried == pytest.approx(alone, abs=1)
 
 
+# A is given 90 of the 100 that it needs and spends, B 110, C 100, three years running. A's deficit is 10 a year,
+# carried on: 10, 20, 30, all of it underfunding, of which 10 a year are new. Nobody ever spends above need.
+STANDING = """\
+format: 1
+name: three places that spend what they need
+model: pace_of_change
+years: [2019-20, 2020-21, 2021-22]
+path: rolling
+carry_forward: {share: 100%}
+pot: {value: {2019-20: £300m, 2020-21: £300m, 2021-22: £300m}}
+inputs:
+  places: {table: standing.csv, key: code, columns: {population: people}}
+  baseline: {table: standing.csv, column: base, unit: £m}
+  spend:
+    {risk_model: england_practices, seed: 1, kappa: 0, area_sd: 0%, persistent_sd: 0%, heavy_sd: 0%, heavy_share: 0%,
+     gradient_poorest: 0%, gradient_richest: 0%, national_shift: 0%}
+formula: {need: {share: 100%, need: need}}
+rules: {uniform_growth: {}}
+objectives: [gross_deficit]
+"""
+
+
+def standing(folder):
+    rows = "A,1000,90,100\nB,1000,110,100\nC,1000,100,100\n"
+    (folder / "standing.csv").write_text("code,people,base,need\n" + rows, encoding="utf-8")
+    (folder / "standing.yaml").write_text(STANDING, encoding="utf-8")
+    return run(folder / "standing.yaml", out=folder / "runs")
+
+
+def test_a_carried_deficit_keeps_its_origin_and_is_told_from_the_new_one(tmp_path):
+    found = standing(tmp_path)
+    for name, wanted in {
+        "carried_forward_gbp": [0, 10, 20],
+        "deficit_gbp": [10, 20, 30],
+        "deficit_underfunding_gbp": [10, 20, 30],
+        "deficit_above_need_gbp": [0, 0, 0],
+        "deficit_new_gbp": [10, 10, 10],
+        "deficit_carried_gbp": [0, 10, 20],
+    }.items():
+        assert (column(found, name)[0] / 1e6).tolist() == wanted, name
+    said = {name: found.headline[f"{name}_gbp"] / 1e6 for name in ("gross_deficit", "new_deficit", "closing_deficit")}
+    assert said == {"gross_deficit": 60, "new_deficit": 30, "closing_deficit": 30}
+    assert found.headline["deficit_above_need_gbp"] == 0
+    assert any("counts again in the gross deficit of every later year" in one for one in found.record["warnings"])
+    assert [one for one in verify(found.folder).checks if not one.passed] == []
+
+
+def test_a_carried_deficit_is_a_line_of_its_own_where_a_place_is_explained(tmp_path):
+    said = plain_text(explain(standing(tmp_path).folder, "A", year="2021-22"))
+    sums = said[said.index("expected spend") :].splitlines()
+    assert [line.strip() for line in sums] == [
+        "expected spend  100,000,000",
+        "deficit of the years before, to be paid first  +20,000,000",
+        "less what it receives  -90,000,000",
+        "deficit  30,000,000",
+        "of it underfunding: it receives, or received, less than its fair share  30,000,000",
+        "of it spending above need  0",
+        "the same deficit: new this year  10,000,000",
+        "the same deficit: of the years before, not repaid  20,000,000",
+    ]
+
+
 @pytest.mark.parametrize("text", [SCENARIO, ROLLING, CARRY])
 def test_a_path_is_verified_from_its_folder_year_by_year(tmp_path, text):
     found = solved(tmp_path, text, out=tmp_path / "runs")
@@ -142,3 +206,22 @@ def test_the_projection_is_the_closed_form():
     assert projected(20, 5, 1.25, 2) == pytest.approx(4)
     assert projected(20, 20, 5, 2) is None
     assert projected(4, 3, 5, 2) == 0
+
+
+def test_a_path_that_ends_at_target_has_no_speed_that_could_be_projected():
+    # equal steps: 20, 10, 0 (or a millionth of a point, by rounding): the band is reached in the path, and that is said
+    assert projected(20, 0, 5, 3) is None
+    assert projected(20, 1e-6, 5, 3) is None
+    assert projected(4, 0, 5, 3) == 0
+    assert projected(0, 0, 0, 3) == 0
+    reached = band_headline(distances((20, 10), (10, 0)), 0.05)
+    assert (reached["years_to_band"], reached["projected_years_to_band"]) == (2, None)
+
+
+def test_a_path_of_equal_steps_to_target_is_written_and_verified(tmp_path):
+    # A and C open 20% from target, 20 -> 13.3 -> 6.7 -> 0
+    text = SCENARIO.replace("growth_floor: {rate: 2%, taper: {from: 5%, to: 10%}}", "equal_steps: {steps: 3}")
+    found = solved(tmp_path, text, out=tmp_path / "runs")
+    assert np.abs(column(found, "closing_dft_pct")[:, 2]).max() < 1e-5
+    assert found.headline["projected_years_to_band"] is None
+    assert [one for one in verify(found.folder).checks if not one.passed] == []

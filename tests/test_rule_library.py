@@ -11,6 +11,7 @@ from situations import NO_SLACK, on, situation, solved
 from typer.testing import CliRunner
 
 import allocopt
+from allocopt.check.folder import verify
 from allocopt.cli import app
 from allocopt.errors import Infeasible, ScenarioFault
 from allocopt.ledger import whole_pounds
@@ -301,6 +302,24 @@ def test_the_reserve_and_the_allocations_are_the_announced_pot():
 
 
 @pytest.mark.parametrize(
+    ("pot", "share"),
+    [
+        ("£78.541381bn", "0.25%"),
+        ("£78.541382bn", "0.875%"),
+        ("£78.541381bn", "0.05%"),
+        ("£78.541381bn", "1.05%"),
+        ("£78.541387bn", "0.75%"),
+    ],
+)
+def test_a_reserve_that_ends_in_half_a_pound_leaves_what_is_allocated(tmp_path, pot, share):
+    # 0.25% of 78,541,381,000 is 196,353,452.50: rounded once, and what is left is what may be allocated
+    sets = {"pot.value": pot, "rules.reserve.share": share, "rules.growth_floor": "off", "objectives": "[movement]"}
+    run = allocopt.run("england-ccgs", set=sets, out=tmp_path)
+    assert [one for one in verify(run.folder).checks if not one.passed] == []
+    assert [one["binding"] for one in run.record["rules"] if one["name"] == "reserve"] == [1]
+
+
+@pytest.mark.parametrize(
     ("sets", "words"),
     [
         ({"rules.per_head_floor.rate": "1%"}, "per_head_floor needs the column that holds each place's previous"),
@@ -312,6 +331,9 @@ def test_the_reserve_and_the_allocations_are_the_announced_pot():
         ({"rules.per_head_floor": "{rate: 3%, taper: {from: 5%, to: 9%, end: 0%, end_per_head: 1%}}"}, "at one rate"),
         ({"rules.growth_schedule": "{points: [{dft: 5%, growth: 1%}, {dft: 0%, growth: 2%}]}"}, "from the lowest"),
         ({"rules.equal_steps.steps": "0"}, "expected a number of at least 1, not 0"),
+        ({"rules.reserve.share": "110%"}, "between 0% and less than 100%: 110%"),
+        ({"rules.reserve.share": "-1%"}, "between 0% and less than 100%: -1%"),
+        ({"rules.reserve.share": "{2019-20: 100%}"}, "between 0% and less than 100%: 100%"),
     ],
 )
 def test_what_a_rule_needs_and_does_not_find_is_told_with_its_cure(sets, words):

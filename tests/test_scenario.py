@@ -455,7 +455,7 @@ def test_show_gives_values_as_written_with_place_and_source() -> None:
     assert rows["pot.value"].value == "£10m"
     assert rows["pot.value"].source == "made up"
     assert rows["rules.growth_floor.taper.to"].source == "policy"
-    assert rows["solver.slack_at_least"] == type(rows["pot.value"])("solver.slack_at_least", "£1k", None, "default")
+    assert rows["solver.slack_at_least"] == type(rows["pot.value"])("solver.slack_at_least", "£1", None, "default")
 
 
 def test_the_source_of_a_replaced_value_is_not_passed_off_as_that_of_the_new_one() -> None:

@@ -42,7 +42,7 @@ from allocopt.check.places import check_formulas, check_streams, with_streams
 from allocopt.check.plan import check_against_inputs, check_columns, check_effects, check_headline, given_of
 from allocopt.check.pools import check_pools
 from allocopt.check.prices import check_prices
-from allocopt.check.rolling import carried, check_rolled_bounds, recompile_rolled, with_openings
+from allocopt.check.rolling import carried, check_calls, check_rolled_bounds, recompile_rolled, with_openings
 from allocopt.check.rules import SECOND, check_objectives, check_rule, said_of
 from allocopt.check.shocks import check_reverse, check_tests
 from allocopt.check.stress import check_robust, check_stress
@@ -181,6 +181,8 @@ def _against_inputs(
     own, of = with_openings(own, given, record), recompile_rolled(found, of, given, calls)
     yield from guarded("the table against the inputs", lambda: check_against_inputs(tables["allocations"], own, record))
     decided = decided_of(own, given)
+    if "carried_forward_gbp" in tables["allocations"]:
+        yield from guarded("carried forward", lambda: check_calls(tables["allocations"], calls))
     yield from guarded("rules", lambda: _rules(of, decided, record))
     yield from guarded("objectives", lambda: check_objectives(decided, record))
     yield from guarded("objectives", lambda: check_objectives_recompiled(of, decided, record))

@@ -20,6 +20,8 @@ SPENDING = ("spend_gbp", "deficit_gbp", "surplus_gbp", "deficit_underfunding_gbp
 MONEY = ("baseline_gbp", "target_gbp", "allocation_gbp", "change_gbp", "uniform_gbp")
 HALF_DIGIT = 5e-7
 """Percentages are written to a millionth of a point."""
+AT_TARGET = 1e-3
+"""Per cent: a farthest distance below this is none but for rounding, and says nothing of a speed."""
 
 
 def years_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -48,14 +50,32 @@ def _definitions(table: pd.DataFrame) -> dict[str, Any]:
     found = {"change_gbp": given - table["baseline_gbp"].to_numpy()}
     if "spend_gbp" in table:
         over = table["spend_gbp"].to_numpy() - given
-        underfunding = np.clip(np.minimum(over, target - given), 0, None)
+        found |= {"deficit_gbp": np.where(over > 0, over, 0), "surplus_gbp": np.where(over < 0, -over, 0)}
+        carries = "carried_forward_gbp" in table
+        underfunding = _aged(table) if carries else np.clip(np.minimum(over, target - given), 0, None)
         found |= {
-            "deficit_gbp": np.where(over > 0, over, 0),
-            "surplus_gbp": np.where(over < 0, -over, 0),
             "deficit_underfunding_gbp": underfunding,
-            "deficit_above_need_gbp": np.where(over > 0, over, 0) - underfunding,
+            "deficit_above_need_gbp": found["deficit_gbp"] - underfunding,
         }
+    if "carried_forward_gbp" in table:
+        own = over - table["carried_forward_gbp"].to_numpy()
+        found["deficit_new_gbp"] = np.where(own > 0, own, 0)
+        found["deficit_carried_gbp"] = found["deficit_gbp"] - found["deficit_new_gbp"]
     return found
+
+
+def _aged(table: pd.DataFrame) -> Any:
+    """Underfunding within each deficit, place by place and year by year: a carried deficit keeps its parts."""
+    names = ("place", "spend_gbp", "allocation_gbp", "target_gbp", "carried_forward_gbp")
+    found, last, owed, under = list[int](), None, 0, 0
+    for place, spend, given, target, carried in table[list(names)].itertuples(index=False, name=None):
+        share = under / owed if place == last and owed else 0.0
+        own = spend - carried - given
+        left = max(0, carried + min(0, own))
+        under = max(0, min(own, target - given)) + int(np.rint(left * share))
+        last, owed = place, max(0, spend - given)
+        found.append(under)
+    return np.array(found)
 
 
 def _percentages(table: pd.DataFrame) -> Iterator[Check]:
@@ -177,10 +197,12 @@ def _band(table: pd.DataFrame, band: float) -> dict[str, float | int | None]:
         return {}
     within = [all(one <= band for one in closing[step:]) for step in range(len(closing))]
     opening = float(next(iter(years_of(table).values()))["opening_dft_pct"].abs().max())
-    end, speed = closing[-1], np.log(opening / closing[-1]) / len(closing) if closing[-1] > 0 else np.inf
-    ahead: float | None = round(float(np.log(opening / band) / speed), 2) if speed > 0 and opening > band else None
-    if end <= band and (speed <= 0 or opening <= band or end == 0):
+    end = closing[-1]
+    ahead: float | None = None
+    if max(end, opening) <= band:
         ahead = 0.0
+    elif end < opening and opening > band > 0 and (end > band or end > AT_TARGET):
+        ahead = round(len(closing) * float(np.log(opening / band) / np.log(opening / end)), 2)
     last = list(years_of(table).values())[-1]
     return {
         "band_pct": band,
@@ -210,7 +232,8 @@ def headline(table: pd.DataFrame) -> dict[str, float | int]:
     if "spend_gbp" in table:
         over = (table["spend_gbp"] - table["allocation_gbp"]).to_numpy()
         gross = int(over[over > 0].sum())
-        underfunding = int(np.clip(np.minimum(over, short), 0, None).sum())
+        own = table["deficit_underfunding_gbp"] if "carried_forward_gbp" in table else np.minimum(over, short)
+        underfunding = int(np.clip(own, 0, None).sum())
         found |= {
             "spend_gbp": int(table["spend_gbp"].sum()),
             "gross_deficit_gbp": gross,
@@ -220,7 +243,14 @@ def headline(table: pd.DataFrame) -> dict[str, float | int]:
             "deficit_above_need_gbp": gross - underfunding,
             "places_in_deficit": int(np.count_nonzero(over > 0)),
         }
-    return found
+    return found | (_carried_headline(table) if "carried_forward_gbp" in table else {})
+
+
+def _carried_headline(table: pd.DataFrame) -> dict[str, int]:
+    last = list(years_of(table).values())[-1]
+    own = (table["spend_gbp"] - table["carried_forward_gbp"] - table["allocation_gbp"]).to_numpy()
+    closing = (last["spend_gbp"] - last["allocation_gbp"]).to_numpy()
+    return {"new_deficit_gbp": int(own[own > 0].sum()), "closing_deficit_gbp": int(closing[closing > 0].sum())}
 
 
 def check_effects(table: pd.DataFrame, effects: pd.DataFrame) -> Iterator[Check]:

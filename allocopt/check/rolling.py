@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from allocopt.check.bound import MILLION, Found, Recompiled, check_bounds
 from allocopt.check.inputs import Known, Plain
-from allocopt.check.verdict import Check, Floats, compared
+from allocopt.check.verdict import Check, Floats, compared, measured
 from allocopt.model import load_model
 from allocopt.plan import gather
 from allocopt.problem import build
@@ -41,6 +42,13 @@ def carried(known: Known, given: Floats, record: Plain) -> Floats:
         spend = np.rint(known.spend[:, step - 1] + calls[:, step - 1])
         calls[:, step] = np.rint(said["share"] * np.maximum(0.0, spend - given[:, step - 1]))
     return calls
+
+
+def check_calls(table: pd.DataFrame, calls: Floats) -> Iterator[Check]:
+    """What the table says was carried into each year is the share of the deficit that the year before left."""
+    off = np.abs(table["carried_forward_gbp"].to_numpy() - calls.ravel())
+    at = [f"{place} {year}" for place, year in zip(table["place"], table["year"], strict=True)]
+    yield measured("carried forward", off, at=at, what="the share of the deficit of the year before", tolerance=0.0)
 
 
 def recompile_rolled(found: Found, of: Recompiled, given: Floats, calls: Floats) -> Recompiled:

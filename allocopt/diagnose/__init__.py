@@ -57,6 +57,8 @@ def _contradiction(parts: Parts, conflict: Sequence[str]) -> str:
 
 
 def _and(names: Sequence[str]) -> str:
+    if not names:
+        return "the rules that always hold"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

@@ -78,6 +78,8 @@ class Explanation:
     spend_words: str
     objectives: tuple[str, ...]
     against: Waterfall | None = None
+    slack_gbp: int = 0
+    """What finished objectives left to later ones: a place may lie so far off a limit that holds it."""
     places: int = 0
     warnings: tuple[str, ...] = field(default=())
 
@@ -126,9 +128,15 @@ def explain(
         spend_words=spend.words if spend else "",
         objectives=tuple(one["name"] for one in run.record["objectives"]),
         against=None if against is None else causes_between(run, recalled(against), code, years[-1], tell=tell),
+        slack_gbp=_slack(run.record),
         places=len(run.facts.situation.places),
         warnings=tuple(run.record["warnings"]),
     )
+
+
+def _slack(record: Mapping[str, Any]) -> int:
+    money = [one for one in record["objectives"] if one["unit"] == "GBP m"]
+    return round(1e6 * sum(float(abs(one["cap"] - one["value"])) for one in money))
 
 
 def _years(run: Recalled, year: str | None) -> list[str]:

@@ -151,7 +151,8 @@ def _reserve(scenario: Scenario, pot: pd.Series) -> pd.Series:
     """The share of each year's announced pot that the rule `reserve` holds back, to the pound."""
     share: Any = scenario.rules["reserve"].parameters["share"] if "reserve" in scenario.rules else 0.0
     by_year = {year: share[year] if isinstance(share, dict) else share for year in scenario.years}
-    return (pot * pd.Series(by_year)).round(6).rename("reserve").rename_axis("year")
+    pounds = (pot * 1e6).round() * pd.Series(by_year)
+    return (pounds.round() / 1e6).rename("reserve").rename_axis("year")
 
 
 def with_pot(inputs: Inputs, scenario: Scenario) -> Inputs:

@@ -5,8 +5,9 @@ Imports the types of `explain`, `console` and `units`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -127,21 +128,50 @@ def _received_rows(found: Explanation, one: Explained) -> list[Row]:
 def _why(found: Explanation, one: Explained) -> str:
     if one.binds:
         return f"it stands at the limit of {' and '.join(one.binds)}"
+    near = {limit.rule: off for limit in one.limits if (off := _off(limit, one)) <= found.slack_gbp}
+    if near:
+        said = " and ".join(f"£{pounds(off)} from the limit of {rule}" for rule, off in near.items())
+        return f"it ends {said}, within the £{pounds(found.slack_gbp)} that the slack of the objectives may move it"
     aims = ", then ".join(name.replace("_", " ") for name in found.objectives)
     return f"no rule stops it: between its limits the objectives decide ({aims})"
 
 
+def _off(limit: Limit, one: Explained) -> float:
+    """Pounds from the nearer limit; without end where there is none."""
+    given = int(one.row["allocation_gbp"])
+    return min((abs(end - given) for end in (limit.at_least_gbp, limit.at_most_gbp) if end is not None), default=inf)
+
+
 def _spend_rows(one: Explained) -> list[Row]:
     row = one.row
-    rows = [("expected spend", pounds(row["spend_gbp"])), ("less what it receives", signed(-row["allocation_gbp"]))]
+    carried = "carried_forward_gbp" in row
+    owed = int(row["carried_forward_gbp"]) if carried else 0
+    rows = [("expected spend", pounds(row["spend_gbp"] - owed))]
+    rows += [("deficit of the years before, to be paid first", signed(owed))] if owed else []
+    rows.append(("less what it receives", signed(-row["allocation_gbp"])))
     if row["deficit_gbp"] > 0:
         return [
             *rows,
             ("deficit", pounds(row["deficit_gbp"])),
-            ("of it underfunding: it receives less than its fair share", pounds(row["deficit_underfunding_gbp"])),
-            ("of it spending above need", pounds(row["deficit_above_need_gbp"])),
+            *_deficit_parts(row, "it receives, or received, less" if owed else "it receives less"),
+            *(_deficit_ages(row) if carried else ()),
         ]
     return [*rows, ("surplus" if row["surplus_gbp"] else "neither deficit nor surplus", pounds(row["surplus_gbp"]))]
+
+
+def _deficit_parts(row: Mapping[str, Any], why: str) -> list[Row]:
+    return [
+        (f"of it underfunding: {why} than its fair share", pounds(row["deficit_underfunding_gbp"])),
+        ("of it spending above need", pounds(row["deficit_above_need_gbp"])),
+    ]
+
+
+def _deficit_ages(row: Mapping[str, Any]) -> list[Row]:
+    """The same deficit by whether it is of the year itself."""
+    return [
+        ("the same deficit: new this year", pounds(row["deficit_new_gbp"])),
+        ("the same deficit: of the years before, not repaid", pounds(row["deficit_carried_gbp"])),
+    ]
 
 
 def waterfall_rows(found: Waterfall, end: str) -> list[Row]:

@@ -13,6 +13,8 @@ HEADLINE_WORDS = {
     "gross_deficit_gbp": "gross deficit",
     "deficit_underfunding_gbp": "  of it underfunding",
     "deficit_above_need_gbp": "  of it spending above need",
+    "new_deficit_gbp": "  new deficits, each counted once",
+    "closing_deficit_gbp": "deficit at the end of the last year",
     "gross_surplus_gbp": "gross surplus",
     "net_deficit_gbp": "net (deficit less surplus)",
     "places_in_deficit": "places in deficit",

@@ -6,10 +6,25 @@ In every rule `m` is one year's view: `m.allocation[p]` is decided, everything e
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
 
 from allocopt.model import ClassRates, Column, PerHeadTaper, Schedule, Taper, class_rate, rule, scheduled, tapered
-from allocopt.units import Rate
+from allocopt.units import Rate, write_rate
+
+POUND = 1e-6
+"""GBP million: what is held back was rounded to a pound before the rules are asked."""
+
+
+def _leaves_some(share: float) -> float:
+    if not 0 <= share < 1:
+        raise ValueError(f"what is held back lies between 0% and less than 100%: {write_rate(share)}: write such as 1%")
+    return share
+
+
+HeldBack = Annotated[Rate, AfterValidator(_leaves_some)]
+"""A share of the announced money, less than all of it."""
 
 
 @rule(
@@ -31,9 +46,10 @@ def budget(m: Any) -> Any:
     source="Top-slice before allocation: SHA top-slice of PCT allocations (Commons, Westminster Hall, 14 March 2006)",
     hard=True,
 )
-def reserve(m: Any, *, share: Rate) -> Any:
+def reserve(m: Any, *, share: HeldBack) -> Any:
     """A `share` of the announced money is held back before anything is allocated; targets share what is left."""
-    return sum(m.allocation.values()) <= m.pot + m.reserve - round(share * (m.pot + m.reserve), 6)
+    left = (1 - share) * (m.pot + m.reserve)
+    return sum(m.allocation.values()) <= (m.pot if abs(m.pot - left) <= POUND else left)
 
 
 @rule(

@@ -22,7 +22,7 @@ from allocopt.scenario.checks import cross_checks, year_names
 from allocopt.scenario.faults import Findings, type_errors
 from allocopt.scenario.files import find_scenario
 from allocopt.scenario.fresh import new_scenario, write_new
-from allocopt.scenario.rules import idle_offs, named_models, needs_spend, objective_settings, rule_settings
+from allocopt.scenario.rules import idle_offs, named_models, needs_spend, objective_settings, rule_settings, with_slack
 from allocopt.scenario.schema import schema, write_schema
 from allocopt.scenario.shape import known
 from allocopt.scenario.tree import (
@@ -225,7 +225,8 @@ def _validated(found: Findings, chain: Chain, warnings: list[str]) -> Scenario |
         warnings.append(f"{short(mark)}: {dotted(keys)}: off changes nothing: there is nothing to drop")
     cross_checks(found, data)
     try:
-        return Scenario.model_validate({**data, "rules": rules, "objectives": objectives}, strict=True)
+        given = Scenario.model_validate({**data, "rules": rules, "objectives": objectives}, strict=True)
+        return with_slack(given, models)
     except ValidationError as fault:
         type_errors(found, fault, models=models)
         return None

@@ -21,6 +21,10 @@ from allocopt.settings import year_text
 
 if TYPE_CHECKING:
     from allocopt.model import Model, Parameter
+    from allocopt.settings import Scenario
+
+A_POUND_OF_SLACK = {"slack": 0.0, "slack_at_least": 1e-6}
+"""What a stage leaves to the next where every year is decided by itself: what the solver may miss by rounding."""
 
 
 def named_models(found: Findings) -> list[Model]:
@@ -237,3 +241,18 @@ def idle_offs(found: Findings, idle: Sequence[tuple[Keys, Any]], models: Sequenc
             continue
         last = found.problems.pop()
         found.problems.append(Problem(last.message, last.cure, last.key, mark))
+
+
+def with_slack(scenario: Scenario, models: Sequence[Model]) -> Scenario:
+    """The scenario with the slack of its stages, where it says none: a pound where every year is decided by itself.
+
+    A slack that is worth something to the later objectives moves places off the limits that hold them, and a limit that
+    binds no longer seems to. Years in one programme, groupings and objectives that are no money keep a share.
+    """
+    said = scenario.solver.model_fields_set & {"slack", "slack_at_least"}
+    aims = {one.name: one for model in models for one in model.objectives}
+    whole = scenario.path == "joint" and len(scenario.years) > 1
+    pounds = all(aims[one.name].is_money and not aims[one.name].continued for one in scenario.objectives)
+    if said or whole or not pounds or any(model.kind != "allocation" for model in models):
+        return scenario
+    return scenario.model_copy(update={"solver": scenario.solver.model_copy(update=A_POUND_OF_SLACK)})

@@ -273,7 +273,8 @@ class Solver(Frozen):
     gap: Rate = 1e-6
     """The proof that is asked for: |value - bound| / |value|."""
     slack: Rate = 1e-4
-    """What a finished stage leaves to the next, as a share of its value."""
+    """What a finished stage leaves to the next, as a share of its value. Where years are decided by themselves and
+    every objective is money, `0%` and at least `£1` unless one of the two is said: limits that bind are met."""
     slack_at_least: Money = 1e-3
     """The least slack of a money objective."""
     ties: Literal["even", "as_solved"] = "even"
