@@ -113,5 +113,7 @@ def test_a_consortium_around_a_place_that_may_not_be_a_hub_is_a_broken_rule():
     """A may be a hub and B may not: each alone is a consortium of B that nobody declared."""
     instance, where = row_of_places([0.0, 5.0], [1000, 1000], [0.0, 0.0], "10")
     alone = replace(checked(instance, where, np.array([0, 1])), may_hub=instance.may_hub.tolist())
-    assert [str(one) for one in broken_rules(alone)] == ["hub_opens at B: may not be a hub"]
+    assert [str(one) for one in broken_rules(alone)] == [
+        "hub_opens at B: a consortium at a place that is not among the scenario's hubs"
+    ]
     assert broken_rules(replace(alone, hub=np.array([0, 0]))) == []

@@ -140,13 +140,15 @@ class Opening:
     crew: Crew
     patience: float = float("inf")
     """seconds that one programme may take"""
-    guide: int = 0
-    """whose turn it is: the prices of a bound, or after them what overspend is worth"""
+    turn: int = 0
+    """whose it is to say where the gap lies: the lowest bound's prices, what overspend is worth, the others' prices"""
     tried: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     """(guides, n) how often each hub was the middle of a part in vain"""
 
     def __post_init__(self) -> None:
         self.tried = np.zeros((len(self.priced) + 1, len(self.instance)), dtype=np.int64)
+        last = len(self.priced) - 1
+        self.order = (last, len(self.priced), *range(last))
 
     def start(self, hub: Ints) -> Mix:
         """The places mixed over the hubs of a plan. Raises Infeasible or Stopped."""
@@ -183,7 +185,7 @@ class Opening:
     def round(self, mix: Mix) -> Mix:
         """The mix after one round of parts."""
         weight, before = self._weight(mix), mix.deficit(self.instance.over)
-        tried = self.tried[self.guide]
+        tried = self.tried[self.turn]
         middles = self._middles(mix, weight * 0.7**tried)
         jobs = [self._job(mix, near, number) for _, near, number in middles]
         for (middle, near, _), job, found in zip(middles, jobs, self.crew.do(reopened, jobs, _size), strict=True):
@@ -192,7 +194,7 @@ class Opening:
                 mix = taken(mix, near, job.pairs, found)
                 tried[middle] = 0
         if before - mix.deficit(self.instance.over) < ENOUGH * max(0.0, float(self.shares(mix).sum())):
-            self.guide = (self.guide + 1) % len(self.tried)
+            self.turn = (self.turn + 1) % len(self.order)
         return mix
 
     def shares(self, mix: Mix, guide: int = 0) -> Array:
@@ -202,15 +204,16 @@ class Opening:
     def _weight(self, mix: Mix) -> Array:
         """Where the gap lies, (n,) by hub, as the guide says whose turn it is; the next where it says nothing."""
         weight = np.zeros(len(self.instance))
-        for _ in self.tried:
-            if self.guide < len(self.priced):
-                weight, least = self.shares(mix, self.guide), WORTH
+        for _ in self.order:
+            guide = self.order[self.turn]
+            if guide < len(self.priced):
+                weight, least = self.shares(mix, guide), WORTH
             else:
                 weight, least = mix.steps(self.instance), STEP
             weight = np.where(weight > least, weight, 0.0)
             if weight.any():
                 break
-            self.guide = (self.guide + 1) % len(self.tried)
+            self.turn = (self.turn + 1) % len(self.order)
         return weight
 
     def settle(self, mix: Mix, most: int) -> Ints:
