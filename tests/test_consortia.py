@@ -332,3 +332,14 @@ def test_a_given_grouping_that_breaks_rules_has_no_gap_to_their_bound(scenario):
     assert (row["rules_broken"], row["breaks"]) == (1, "stay_in_area at 1")
     assert np.isnan(row["bound_gbp"])
     assert "less than £7.0m, and this one is not under them: it breaks stay_in_area." in run.record["summary"]
+
+
+def test_a_bound_above_a_stage_s_own_plan_is_refused_however_much_slack_came_after(scenario):
+    """The first stage has a plan with 3; travel takes its slack and ends at 16: a bound of 4 is wrong all the same."""
+    run = allocopt.run(
+        scenario, out=None, set={**OFF, "rules.population_window": "{max: 56000}", "solver.slack": "450%"}
+    )
+    made, solution = run.plan, run.plan.solution
+    wrong = replace(solution, bounds=(*solution.bounds, replace(solution.bounds[0], value=4.0)))
+    with pytest.raises(PlanRefused, match="gross_deficit is 3, yet no plan is said to have less than 4"):
+        finished(made.facts, made.model, None, wrong, (made.budget, made.spend))
