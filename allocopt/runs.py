@@ -172,8 +172,7 @@ def _allocation_run(facts: Facts, tell: Tell, plan: Callable[[Facts, Tell], Plan
 
 def _grouping_run(facts: Facts, tell: Tell) -> Run:
     """A grouping: groups, consortia, the comparison, and the allocation that was pooled where there is one."""
-    from allocopt.consortia import make_consortia  # noqa: PLC0415 - its loops load numba
-    from allocopt.consortia.compare import alternatives_record, plans_of, tables_of_run  # noqa: PLC0415 - as above
+    from allocopt.consortia import compare, make_consortia  # noqa: PLC0415 - its loops load numba
     from allocopt.consortia.joint import make_joint  # noqa: PLC0415 - as above
     from allocopt.consortia.record import grouping_record  # noqa: PLC0415 - as above
 
@@ -181,14 +180,15 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
     made = (make_joint if joint else make_consortia)(facts, tell=tell)
     tell("working out effects")
     money = pd.DataFrame({"budget_gbp": made.budget, "spend_gbp": made.spend}, index=facts.inputs.places.index)
-    plans = plans_of(made, tell=tell)
-    tables, notes = tables_of_run(made, plans)
+    plans = compare.plans_of(made, tell=tell)
+    tables, notes = compare.tables_of_run(made, plans)
     tables["places"] = places_table(facts, money)
     said = grouping_record(made, tell=tell)
     said["warnings"] += notes
+    said["summary"] += compare.beside_words(tables["comparison"])
     wished = facts.loaded.scenario.grouping is not None and facts.loaded.scenario.grouping.alternatives is not None
     if wished and made.status != "evaluated":
-        said["alternatives"] = alternatives_record(made, plans)
+        said["alternatives"] = compare.alternatives_record(made, plans)
     return Run(said, tables, None, made)
 
 

@@ -294,3 +294,52 @@ def test_a_row_within_areas_needs_areas_and_says_why_it_is_not_there(scenario):
     with pytest.raises(ScenarioFault) as failure:
         allocopt.run(scenario, out=None, set=asked)
     assert "no column is named for area" in str(failure.value)
+
+
+def test_a_row_says_which_rules_it_breaks_and_has_their_bound_only_where_it_keeps_them(scenario, tmp_path):
+    """B and C are within 12 km of A alone, E of D: 12 + 4 - 9 = 7 and nothing. Now C is with D and E, 17 km from
+    E, their middle, which may not lead while D must.
+    """
+    rules = {"rules.reach.max": "12 km", "rules.stay_in_area": "{}"}
+    run = allocopt.run(scenario, out=tmp_path / "runs", set=rules)
+    table = run.tables["comparison"].set_index("plan")
+    assert list(table.columns[-2:]) == ["rules_broken", "breaks"]
+    assert table["breaks"].to_dict() == {
+        "unpooled": "",
+        "present: now": "hub_opens at 2; reach at 1; stay_in_area at 1",
+        "nearest hub": "",
+        "optimal within areas": "",
+        "optimal across areas": "",
+        "plan": "",
+    }
+    assert np.isnan(table.loc["unpooled", "rules_broken"])
+    assert table.loc["present: now":, "rules_broken"].tolist() == [3, 0, 0, 0, 0]
+    assert np.isnan(table.loc[["unpooled", "present: now"], ["bound_gbp", "gap_pct"]]).all(axis=None)
+    assert table.loc["nearest hub", ["gross_deficit_gbp", "bound_gbp", "gap_pct"]].tolist() == [7e6, 7e6, 0]
+    said = "Of the groupings beside it, present: now breaks hub_opens at 2, reach at 1, stay_in_area at 1."
+    assert said in run.record["summary"]
+    effects = pd.read_csv(run.folder / "effects.csv")
+    assert "breaks" not in set(effects["measure"])
+    assert set(effects.loc[effects["measure"] == "rules_broken", "unit"]) == {"rules"}
+
+
+def test_a_given_grouping_that_breaks_rules_has_no_gap_to_their_bound(scenario):
+    """Areas leave 7; the present groups, which cross them, 16: neither is a proof about the other."""
+    asked = {**OFF, "grouping.column": "now", "rules.stay_in_area": "{}"}
+    run = allocopt.run(scenario, out=None, set=asked)
+    assert (run.headline["bound_gbp"], run.headline["gap_pct"]) == (7_000_000, None)
+    row = run.tables["comparison"].set_index("plan").loc["plan"]
+    assert (row["rules_broken"], row["breaks"]) == (1, "stay_in_area at 1")
+    assert np.isnan(row["bound_gbp"])
+    assert "less than £7.0m, and this one is not under them: it breaks stay_in_area." in run.record["summary"]
+
+
+def test_a_bound_above_a_stage_s_own_plan_is_refused_however_much_slack_came_after(scenario):
+    """The first stage has a plan with 3; travel takes its slack and ends at 16: a bound of 4 is wrong all the same."""
+    run = allocopt.run(
+        scenario, out=None, set={**OFF, "rules.population_window": "{max: 56000}", "solver.slack": "450%"}
+    )
+    made, solution = run.plan, run.plan.solution
+    wrong = replace(solution, bounds=(*solution.bounds, replace(solution.bounds[0], value=4.0)))
+    with pytest.raises(PlanRefused, match="gross_deficit is 3, yet no plan is said to have less than 4"):
+        finished(made.facts, made.model, None, wrong, (made.budget, made.spend))

@@ -16,7 +16,7 @@ import pandas as pd
 from allocopt.check.grouping import broken_rules
 from allocopt.consortia import Consortia, grouped_of, task_of
 from allocopt.consortia.frontier import frontier_of
-from allocopt.consortia.record import comparison_row, effects_of, least_deficit
+from allocopt.consortia.record import breaks, comparison_row, effects_of, least_deficit, wrong_in
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.alternatives import Wish, alternatives, differences
 from allocopt.grouping.instance import Ints, possible_pairs
@@ -45,7 +45,9 @@ def comparison_of(found: Consortia, plans: Sequence[Ints] = ()) -> tuple[pd.Data
     in words which of them could not be made.
     """
     said = found.facts.loaded.scenario.grouping or Grouping()
-    rows = [comparison_row(found, "unpooled", np.arange(len(found.solution.instance)), bound=None)]
+    bound = least_deficit(found.solution)
+    alone = comparison_row(found, "unpooled", np.arange(len(found.solution.instance)), bound=None, broken=())
+    rows = [alone | {"rules_broken": np.nan}]  # no grouping, which no rule is about
     notes = list[str]()
     for name in (one for one in said.compare if one in _ROWS):
         try:
@@ -54,22 +56,29 @@ def comparison_of(found: Consortia, plans: Sequence[Ints] = ()) -> tuple[pd.Data
             notes.append(f"the comparison has no row for {name}: {failure.message}")
     if found.two_steps is not None:
         steps = replace(found, budget=found.two_steps.budget)
-        rows.append(comparison_row(steps, "one after the other", found.two_steps.hub, bound=None))
-    bound = least_deficit(found.solution)
-    rows.append(comparison_row(found, "plan", found.solution.hub, bound=bound))
+        rows.append(comparison_row(steps, "one after the other", found.two_steps.hub, bound=bound))
+    rows.append(comparison_row(found, "plan", found.solution.hub, bound=bound, broken=found.broken))
     rows += [comparison_row(found, f"alternative {k}", hub, bound=bound) for k, hub in enumerate(plans) if k]
     return pd.DataFrame(rows), notes
+
+
+def beside_words(comparison: pd.DataFrame) -> str:
+    """The rules that the groupings beside the plan break, for the summary; nothing where they keep them all."""
+    rows = comparison[comparison["breaks"].ne("") & comparison["plan"].ne("plan")]
+    said = "; ".join(f"{one['plan']} breaks {one['breaks'].replace('; ', ', ')}" for one in rows.to_dict("records"))
+    return f" Of the groupings beside it, {said}." if said else ""
 
 
 def _present(found: Consortia, said: Grouping) -> Iterator[dict[str, Any]]:
     """Present groups, each with the member of least travel as its hub; places without a group stand alone."""
     instance, places = found.solution.instance, found.facts.inputs.places
+    bound = least_deficit(found.solution)
     columns = said.present or [
         found.facts.inputs.roles[role] for role in ("group",) if role in found.facts.inputs.roles
     ]
     for column in columns:
         labels = places[column].astype(str).to_numpy(dtype=object)
-        yield comparison_row(found, f"present: {column}", hubs_of_labels(instance, labels), bound=None)
+        yield comparison_row(found, f"present: {column}", hubs_of_labels(instance, labels), bound=bound)
 
 
 def _nearest(found: Consortia, _said: Grouping) -> Iterator[dict[str, Any]]:
@@ -84,7 +93,7 @@ def _nearest(found: Consortia, _said: Grouping) -> Iterator[dict[str, Any]]:
     hub = found.solution.hub.copy()
     hub[places] = pairs.hub[order][first]
     hub[used] = np.flatnonzero(used)
-    yield comparison_row(found, "nearest hub", hub, bound=None)
+    yield comparison_row(found, "nearest hub", hub, bound=least_deficit(found.solution))
 
 
 def _areas(found: Consortia, said: Grouping, *, on: bool) -> Iterator[dict[str, Any]]:
@@ -93,7 +102,11 @@ def _areas(found: Consortia, said: Grouping, *, on: bool) -> Iterator[dict[str, 
     settings = {key: one for key, one in task.instance.settings.items() if key != "stay_in_area"}
     task.instance = replace(task.instance, settings=settings | ({"stay_in_area": {}} if on else {}))
     solved = solve_grouping(task)
-    yield comparison_row(found, name, solved.hub, bound=least_deficit(solved))
+    own = comparison_row(found, name, solved.hub, bound=least_deficit(solved), broken=())
+    broken = wrong_in(grouped_of(found.facts, found.solution.instance, solved.hub))
+    strayed = grouped_of(found.facts, replace(found.solution.instance, settings={"stay_in_area": {}}), solved.hub)
+    broken += broken_rules(strayed) if on and not found.solution.instance.on("stay_in_area") else []
+    yield own | breaks(broken)
 
 
 _ROWS: dict[str, Callable[[Consortia, Grouping], Iterator[dict[str, Any]]]] = {
@@ -147,4 +160,4 @@ def alternatives_record(found: Consortia, plans: Sequence[Ints]) -> dict[str, An
     }
 
 
-__all__ = ["comparison_of", "plans_of", "tables_of_run"]
+__all__ = ["beside_words", "comparison_of", "plans_of", "tables_of_run"]

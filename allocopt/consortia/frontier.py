@@ -107,4 +107,5 @@ def _row(found: Consortia, least: Solution, rate: float, point: Point) -> dict[s
     where = "" if point.applies == WHOLE else ", in each part of the country"
     row = comparison_row(found, f"deficit up to {rate:.2%} above {than}{where}", point.hub, bound=least_deficit(least))
     further = {"travel_bound_km": point.travel, "deficit_at_most_gbp": round(point.cap * 1e6), "applies": point.applies}
-    return {"slack_pct": 100 * rate, **row, **further}
+    broken = {name: row.pop(name) for name in ("rules_broken", "breaks")}
+    return {"slack_pct": 100 * rate, **row, **further, **broken}

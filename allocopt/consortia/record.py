@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from allocopt.check.grouping import objectives
+from allocopt.check.grouping import Broken, Grouped, broken_rules, objectives
 from allocopt.consortia import JOINTLY, Consortia, grouped_of
 from allocopt.consortia.binding import binding_of
 from allocopt.consortia.prices import Without, price_of, prices_of
@@ -173,6 +175,12 @@ def _held_first(solution: Solution) -> str:
     return f"; with {' and '.join(map(_kept, before))}{parts} none has less than {say_money(stage.bound)}"
 
 
+def _broken_words(found: Consortia) -> str:
+    """A given grouping that breaks rules is no grouping under them."""
+    rules = sorted({one.rule for one in found.broken})
+    return f", and this one is not under them: it breaks {', '.join(rules)}" if rules else ""
+
+
 def _kept(stage: Stage) -> str:
     """What a stage leaves to those after it, never rounded up: what is proven beyond it may be false."""
     if stage.unit == "GBP m":
@@ -225,8 +233,7 @@ def summary(found: Consortia) -> str:
     )
     if "bound_gbp" in head:
         said += f"; no grouping under these rules has less than {say_money(head['bound_gbp'] / 1e6)}"
-        said += _held_first(found.solution)
-        said += ", and this one breaks them" if found.broken else ""
+        said += _held_first(found.solution) + _broken_words(found)
     moved = f"{head['places_moved']:,} places leave their present group"
     if found.two_steps is not None:
         said += f". Decided one after the other: {_two_steps_words(found)}"
@@ -239,7 +246,7 @@ def effects_of(found: Consortia, comparison: pd.DataFrame) -> pd.DataFrame:
         ("comparison", str(row["plan"]), measure, _unit(measure), row[measure])
         for row in comparison.to_dict("records")
         for measure in comparison.columns
-        if measure != "plan"
+        if measure not in ("plan", "breaks")
     ]
     table = found.consortia
     for area, part in table.groupby("area", sort=True):
@@ -258,19 +265,27 @@ def _unit(measure: str) -> str:
     endings: Mapping[str, str] = {"_gbp": "GBP", "_pct": "%", "_km": "km", "population": "people", "people": "people"}
     return next(
         (unit for ending, unit in endings.items() if measure.endswith(ending)),
-        "places" if measure == "places" else "index",
+        {"places": "places", "rules_broken": "rules"}.get(measure, "index"),
     )
 
 
-def comparison_row(found: Consortia, plan: str, hub: Ints, *, bound: float | None) -> dict[str, Any]:
-    """One plan under the same measures; `hub` is the position of each place's hub, money from whole pounds."""
+def comparison_row(
+    found: Consortia, plan: str, hub: Ints, *, bound: float | None, broken: Sequence[Broken] | None = None
+) -> dict[str, Any]:
+    """One plan under the same measures; `hub` is the position of each place's hub, money from whole pounds.
+
+    `bound` holds for groupings under the rules of the scenario: it is told of a plan that keeps them. `broken` are the
+    rules that the plan breaks, where that is known.
+    """
     instance = found.solution.instance
     hubs, which = np.unique(hub, return_inverse=True)
     balance = np.bincount(which, weights=(found.budget - found.spend).astype(np.float64), minlength=len(hubs))
     people = np.asarray(np.bincount(which, weights=instance.population, minlength=len(hubs)), dtype=np.float64)
-    now = objectives(grouped_of(found.facts, instance, hub))
+    of = grouped_of(found.facts, replace(instance, budget=found.budget / 1e6), hub)
+    now, broken = objectives(of), wrong_in(of) if broken is None else broken
     gross = round(float(np.maximum(0, -balance).sum()))
-    unproven = bound is None or not gross or bool(found.broken and plan == "plan")
+    bound = None if broken else bound
+    unproven = bound is None or not gross
     return {
         "plan": plan,
         "gross_deficit_gbp": gross,
@@ -283,7 +298,21 @@ def comparison_row(found: Consortia, plan: str, hub: Ints, *, bound: float | Non
         "travel_km": round(now["travel"], 4),
         "moves": int(now["moves"]),
         "imd_spread": _imd_spread(found, which, people),
+        **breaks(broken),
     }
+
+
+def wrong_in(of: Grouped) -> list[Broken]:
+    """The rules that a grouping breaks, hubs that may not be hubs among them; each place or consortium once."""
+    strange = [] if of.may_hub is None else [h for h in np.unique(of.hub).tolist() if not of.may_hub[h]]
+    found = [*broken_rules(of), *(Broken("hub_opens", of.places[h], "it may not be a hub") for h in strange)]
+    return list({(one.rule, one.at): one for one in found}.values())
+
+
+def breaks(broken: Sequence[Broken]) -> dict[str, Any]:
+    """The last two columns of a comparison: how many rules a plan breaks, and which at how many places or consortia."""
+    times = Counter(one.rule for one in broken)
+    return {"rules_broken": len(times), "breaks": "; ".join(f"{rule} at {number:,}" for rule, number in times.items())}
 
 
 def _imd_spread(found: Consortia, which: Ints, people: Array) -> float:

@@ -123,10 +123,15 @@ def _stage(run: Staged, number: int, objective: Objective, effort: Effort, slack
     _capped(run, number, objective, Known(value + offset, bound + offset, slack.after(value + offset)))
 
 
+def felt(slack: float) -> float:
+    """What the solver may take for nothing beside a row with so little slack."""
+    return max(1e-9, FELT * slack)
+
+
 def _capped(run: Staged, number: int, objective: Objective, stage: Known) -> None:
     """The next stages are held to the cap that this one leaves."""
     scale = 1.0 if objective.is_money else 1e3
-    run.tolerance = min(run.tolerance, max(1e-9, FELT * scale * (stage.cap - stage.value)))
+    run.tolerance = min(run.tolerance, felt(scale * (stage.cap - stage.value)))
     cost, most = run.compiled.costs[number], stage.cap - float(run.compiled.offsets[number])
     run.compiled = run.compiled.with_row(f"cap_{objective.name}", cost * scale, lower=-np.inf, upper=most * scale)
     run.found.append((stage.value, stage.bound, stage.cap))

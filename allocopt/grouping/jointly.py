@@ -15,7 +15,7 @@ import numpy as np
 
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.bounds import Bound
-from allocopt.grouping.exact import Slack
+from allocopt.grouping.exact import Slack, felt
 from allocopt.grouping.instance import Array, Instance, Ints
 from allocopt.grouping.joint import Joint, Piece, pieces_of
 from allocopt.grouping.relaxed import Relaxed, relaxation
@@ -60,6 +60,8 @@ class _Run:
     """(columns,) the members of the plan to begin with, or None"""
     exact: bool
     values: Array | None = None
+    tolerance: float = 1e-7
+    """what the solver may take for nothing in a row"""
     found: list[tuple[float, float, float]] = field(default_factory=list)
 
 
@@ -130,7 +132,7 @@ def _solved(piece: Piece, objectives: Sequence[Objective], wanted: Wanted, piece
 
 def _stage(run: _Run, number: int, objective: Objective, effort: Effort, slack: Slack) -> None:
     """One stage: the best of the plan so far, the allocation for the first grouping, and branch and bound."""
-    cost = run.piece.costs[number]
+    cost, effort = run.piece.costs[number], replace(effort, tolerance=run.tolerance)
     tried = [run.values, _with_members(run, cost, run.start, effort)]
     best, bound = _best(cost, tried), minimise_whole(run.piece, cost, effort=effort, relaxed=True).bound
     if run.exact and not _close(cost, best, bound, effort):
@@ -144,6 +146,7 @@ def _stage(run: _Run, number: int, objective: Objective, effort: Effort, slack: 
     value = float(cost @ found)
     cap = slack.after(value)
     scale = 1.0 if objective.is_money else 1e3
+    run.tolerance = min(run.tolerance, felt(scale * (cap - value)))
     run.piece = run.piece.with_row(f"cap_{objective.name}", cost * scale, lower=-np.inf, upper=cap * scale)
     run.found.append((value, min(value, bound), cap))
 

@@ -107,13 +107,20 @@ def _plans(found: Material, comparison: pd.DataFrame) -> Figure:
     )
     least, first = int(deficit.to_numpy().argmin()), pounds(deficit.iloc[0])
     caption = (
-        f"Gross deficit is {first} for “{named[0]}” and least, {pounds(deficit.iloc[least])}, for “{named[least]}”. "
+        f"Gross deficit is {first} for “{named[0]}” and least, {pounds(deficit.iloc[least])}, for “{named[least]}”"
+        f"{_breaks(comparison, least)}. "
         f"Gross deficit and gross surplus fall together: pooling sets one against the other.{found.mark}"
     )
     grid = grid_of_frame(f"Plans under the same measures{found.mark}", comparison)
     title = f"What pooling does to deficits{found.mark}"
     alt = f"Bars of gross deficit and gross surplus for each of {len(named)} plans.{found.mark}"
     return Figure("plans", title, caption, alt, spec=spec, grid=grid, modelled=found.modelled)
+
+
+def _breaks(comparison: pd.DataFrame, row: int) -> str:
+    """The rules of the scenario that a plan breaks, which must stand beside a figure that is better for it."""
+    broken = comparison["breaks"].iloc[row] if "breaks" in comparison else ""
+    return f", which breaks {broken.replace('; ', ', ')}" if isinstance(broken, str) and broken else ""
 
 
 def _sizes(found: Material) -> Figure:
