@@ -87,7 +87,7 @@ plan
 rolling certificates
 price
 prices
-replay cliffs
+replay cliffs awkward
 record
 limits formulas
 check.grouping

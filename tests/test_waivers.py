@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from grouping_cases import brute_force, checked, legal_plans, random_instance, task
+from grouping_cases import brute_force, checked, legal_plans, random_instance, row_of_places, task
 from grouping_scenarios import scenario_of
 
 import allocopt
@@ -21,30 +20,8 @@ from allocopt.grouping.solution import solve_grouping
 from allocopt.grouping.travel import travel_bound
 from allocopt.settings import Solver
 
-KM = 180 / math.pi / 6371.0088
-"""Degrees of latitude of a kilometre."""
 MOST_PLANS = 4_000
 """Assignments that an enumeration looks at."""
-
-
-def row_of_places(
-    km: list[float], people: list[float], over: list[float], hub: str, **settings: dict[str, object]
-) -> tuple[Instance, np.ndarray]:
-    """Places on a meridian with budgets of GBP 10m; `hub` has 1 for those that may be a hub, all of which open."""
-    where = np.column_stack([50 + np.array(km) * KM, np.zeros(len(km))])
-    instance = Instance(
-        places=tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(km)]),
-        population=np.array(people, dtype=float),
-        budget=np.full(len(km), 10.0),
-        spend=10.0 + np.array(over, dtype=float),
-        area=("all",) * len(km),
-        may_hub=np.array([one == "1" for one in hub]),
-        declared=True,
-        position=on_sphere(where[:, 0], where[:, 1]),
-        imd=np.full(len(km), 20.0),
-        settings=settings,
-    )
-    return instance, where
 
 
 def crowded(**settings: dict[str, object]) -> tuple[Instance, np.ndarray]:
