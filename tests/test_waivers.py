@@ -18,6 +18,7 @@ from allocopt.grouping.exempt import Exemption, with_exemptions
 from allocopt.grouping.instance import Instance, on_sphere, possible_pairs
 from allocopt.grouping.solution import solve_grouping
 from allocopt.grouping.travel import travel_bound
+from allocopt.model import load_model
 from allocopt.settings import Solver
 
 MOST_PLANS = 4_000
@@ -262,3 +263,10 @@ def test_an_excused_consortium_does_not_end_the_bound_on_travel():
     pairs = possible_pairs(instance)
     with_one = with_exemptions(instance, (Exemption("population_window", instance.places[-1]),))
     assert 0 < travel_bound(with_one, pairs, 1e9) < travel_bound(instance, pairs, 1e9)
+
+
+def test_places_that_no_hub_may_take_need_no_count_of_exemptions():
+    instance, _ = apart_from_each_other(20)
+    nothing = possible_pairs(instance).take(np.zeros(0, dtype=np.int64))
+    found, proven, hub = exempt.left_out(load_model("consortia"), instance, np.array([0]), nothing, seconds=10.0)
+    assert (found, proven, set(hub.tolist())) == ((), True, {-1})

@@ -148,6 +148,8 @@ def left_out(
     does not say. Other places of the pairs may be used or not at no cost, so that no fewer do for any larger part,
     unless an exempted place fills up another consortium's minimum.
     """
+    if not len(pairs):  # no hub may take them, whatever is exempted
+        return (), True, np.full(len(instance), -1, dtype=np.int64)
     built = build_part(model, instance, Part(np.unique(pairs.place), pairs), [])
     elastic = elastic_of(instance, built)
     compiled = elastic.compiled
