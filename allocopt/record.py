@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt import __version__
+from allocopt.awkward import awkward
 from allocopt.cliffs import Cliff, cliffs, neighbours
 from allocopt.ledger import CARRIED_COLUMNS, SPEND_COLUMNS
 from allocopt.model import Rule
@@ -135,7 +136,8 @@ def facts_record(facts: Facts) -> dict[str, Any]:
 
 
 def warnings_of(facts: Facts, jumps: Sequence[Cliff] | None = None) -> list[str]:
-    """What the reader must know: the loader's warnings, the choices applied to the data, modelled spend and cliffs.
+    """What the reader must know: the loader's warnings, the choices applied to the data, modelled spend, awkward places
+    of a grouping and cliffs.
 
     `jumps` are the cliffs when they have been looked for already.
     """
@@ -146,7 +148,7 @@ def warnings_of(facts: Facts, jumps: Sequence[Cliff] | None = None) -> list[str]
         said.append(CARRIED)
     if facts.spend and facts.spend.modelled:
         said.append(f"{facts.spend.words}: every deficit and surplus here is made from it")
-    return [*said, *(one.words for one in (cliffs(facts) if jumps is None else jumps))]
+    return [*said, *awkward(facts), *(one.words for one in (cliffs(facts) if jumps is None else jumps))]
 
 
 def _stage_records(plan: Plan) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import product
 
@@ -15,6 +16,28 @@ from allocopt.model import load_model
 from allocopt.settings import Grouping, Solver
 
 EXACT = Solver(gap="0%", slack="0%", slack_at_least="£0.1", time_limit="60s")  # type: ignore[arg-type]
+KM = 180 / math.pi / 6371.0088
+"""Degrees of latitude of a kilometre."""
+
+
+def row_of_places(
+    km: list[float], people: list[float], over: list[float], hub: str, **settings: dict[str, object]
+) -> tuple[Instance, np.ndarray]:
+    """Places on a meridian with budgets of GBP 10m; `hub` has 1 for those that may be a hub, all of which open."""
+    where = np.column_stack([50 + np.array(km) * KM, np.zeros(len(km))])
+    instance = Instance(
+        places=tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(km)]),
+        population=np.array(people, dtype=float),
+        budget=np.full(len(km), 10.0),
+        spend=10.0 + np.array(over, dtype=float),
+        area=("all",) * len(km),
+        may_hub=np.array([one == "1" for one in hub]),
+        declared=True,
+        position=on_sphere(where[:, 0], where[:, 1]),
+        imd=np.full(len(km), 20.0),
+        settings=settings,
+    )
+    return instance, where
 
 
 def random_instance(seed: int) -> tuple[Instance, np.ndarray]:
@@ -117,4 +140,4 @@ def task(instance: Instance, names: list[str], *, solver: Solver = EXACT, **grou
     return Task(model, instance, [model.objective(name) for name in names], solver, said)
 
 
-__all__ = ["brute_force", "checked", "legal_plans", "possible_pairs", "random_instance", "task"]
+__all__ = ["brute_force", "checked", "legal_plans", "possible_pairs", "random_instance", "row_of_places", "task"]

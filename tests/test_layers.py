@@ -63,7 +63,8 @@ solve.cases
 solve.stages solve.even
 grouping.instance
 grouping.bounds grouping.neighbours grouping.programme grouping.measure
-grouping.exact grouping.exempt grouping.relaxed grouping.joint
+grouping.exact grouping.relaxed grouping.joint grouping.waivable
+grouping.exempt
 grouping.jointly grouping.alternatives
 grouping.moves grouping.crew
 grouping.anneal grouping.travel
@@ -87,7 +88,7 @@ plan
 rolling certificates
 price
 prices
-replay cliffs
+replay cliffs awkward
 record
 limits formulas
 check.grouping

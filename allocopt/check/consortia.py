@@ -115,7 +115,7 @@ def _grouped(folder: Path, record: dict[str, Any], facts: Facts, groups: pd.Data
         before = pd.read_csv(folder / "allocations.csv", dtype={"place": "str", "year": "str"})
     budget, spend = money_of(facts, before, said)
     instance = instance_of(facts, model, said, budget, spend)
-    waived = tuple(Exemption(one["rule"], one["code"]) for one in record["exemptions"])
+    waived = tuple(Exemption(one["rule"], one["code"], one.get("km")) for one in record["exemptions"])
     instance = with_exemptions(instance, waived)
     hub_at = groups.set_index("place")["hub"].reindex(list(instance.places)).map(instance.index)
     of = grouped_of(facts, instance, np.asarray(hub_at, dtype=np.int64))

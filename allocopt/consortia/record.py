@@ -15,6 +15,7 @@ from allocopt.consortia import JOINTLY, Consortia, grouped_of
 from allocopt.consortia.binding import binding_of
 from allocopt.consortia.prices import Without, price_of, prices_of
 from allocopt.grouping.bounds import Bound
+from allocopt.grouping.exempt import Exemption
 from allocopt.grouping.instance import Array, Ints
 from allocopt.grouping.solution import ONE_PROGRAMME, Solution
 from allocopt.inputs.tables import count
@@ -38,7 +39,7 @@ def grouping_record(found: Consortia, *, tell: Callable[[str], None] = lambda st
         "headline": headline(found),
         "rules": [*_allocation_rules(found, prices), *_grouping_rules(found, prices)],
         "bounds": [_bound_record(found, one) for one in solution.bounds],
-        "exemptions": [{"rule": one.rule, "code": one.code, "words": one.words} for one in solution.exemptions],
+        "exemptions": [exemption_record(one) for one in solution.exemptions],
         "broken": [{"rule": one.rule, "at": one.at, "words": one.words} for one in found.broken],
         "before": None if found.before is None or found.model.kind == "joint" else _before_record(found),
         **({} if found.two_steps is None else {"two_steps": _two_steps(found)}),
@@ -47,6 +48,11 @@ def grouping_record(found: Consortia, *, tell: Callable[[str], None] = lambda st
         "search_seed": (facts.loaded.scenario.grouping.seed if facts.loaded.scenario.grouping else 1),
         "summary": summary(found),
     }
+
+
+def exemption_record(one: Exemption) -> dict[str, Any]:
+    """One exemption as plain JSON data; `km` is how far the place may be from its hub."""
+    return {"rule": one.rule, "code": one.code, **({} if one.km is None else {"km": one.km}), "words": one.words}
 
 
 def _grouping_rules(found: Consortia, prices: Mapping[str, Without]) -> list[dict[str, Any]]:
@@ -100,7 +106,7 @@ def _warnings(found: Consortia) -> list[str]:
     said = [f"exempted, because the rules cannot hold otherwise: {one.words}" for one in found.solution.exemptions]
     if found.solution.exemptions and not any("not proven" in note for note in found.solution.notes):
         said.append(
-            "these are the fewest exemptions that make the rules possible, proven part by part; "
+            "these are the fewest exemptions that make the rules possible, proven over all parts that they could join; "
             "`grouping.exempt: none` refuses instead"
         )
     if found.broken:

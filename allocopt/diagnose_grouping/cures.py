@@ -18,11 +18,12 @@ from allocopt.diagnose.parts import pot_levers, with_pot
 from allocopt.diagnose_grouping.arithmetic import sums
 from allocopt.diagnose_grouping.field import count, fields_of
 from allocopt.diagnose_grouping.jointly import BAND, Jointly
-from allocopt.diagnose_grouping.questions import MOST_PAIRS, Answer, Groups, Patience, Settings, Way
+from allocopt.diagnose_grouping.questions import Answer, Groups, Patience, Settings, Way
 from allocopt.diagnose_grouping.search import Nothing, smallest
 from allocopt.errors import Cure, Infeasible, InputFault, Stopped
-from allocopt.grouping.exempt import Exemption, least_exemptions, unreachable, with_exemptions
-from allocopt.grouping.instance import Instance, Ints, possible_pairs
+from allocopt.grouping.exempt import Exemption, Union, least_exemptions, unions, unreachable, with_exemptions
+from allocopt.grouping.instance import Ints
+from allocopt.grouping.neighbours import delaunay_graph
 from allocopt.grouping.programme import INDEX
 from allocopt.model import Model
 from allocopt.plan import Facts
@@ -249,7 +250,7 @@ def exempting(case: Case, parts: Sequence[Ints], known: Sequence[Cure]) -> Itera
             _list(before),
             _list(codes),
             verified=holds is True,
-            words="the same, named by hand",
+            words="the same, named by hand" + (": places then at any distance" if rules[0] == "reach" else ""),
         )
 
 
@@ -259,30 +260,31 @@ def _list(codes: object) -> str:
 
 def _fewest(case: Case, parts: Sequence[Ints]) -> tuple[Exemption, ...] | None:
     """The fewest exemptions of these parts; nothing where none helps, None where they were not found and proven."""
-    alone = unreachable(case.groups.instance)
-    found, instance = list(alone), with_exemptions(case.groups.instance, alone)
+    instance = case.groups.instance
+    alone = unreachable(instance)
     if alone:
-        settings = _waived(case.settings, alone)
-        again = Groups(case.groups.model, instance, case.patience, case.groups.obeys)
-        parts = [places for places, _ in again.settle(settings)]
-    opened = replace(instance, settings={name: one for name, one in instance.settings.items() if name != "reach"})
-    try:
-        pairs = possible_pairs(opened)
-    except InputFault:  # more pairs than can be looked at
-        return None
-    for places in parts:
-        seconds, size = case.patience.left(), int(np.isin(pairs.place, places).sum())
-        here = _of_part(case, instance, places, seconds) if seconds > 0 and size <= MOST_PAIRS else None
+        reached = with_exemptions(instance, alone)
+        again = Groups(case.groups.model, reached, case.patience, case.groups.obeys)
+        parts = [places for places, _ in again.settle(_waived(case.settings, alone))]
+    troubled = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+    joined = [one for one in unions(instance, parts) if np.isin(one.places, troubled).any()]
+    looked = {instance.places[p] for one in joined for p in one.places.tolist()}
+    found = [one for one in alone if one.code not in looked]
+    for one in joined:
+        seconds = case.patience.left()
+        here = _of_union(case, one, seconds) if one.whole and seconds > 0 else None
         if not here:
             return here
         found += here
     return tuple(found)
 
 
-def _of_part(case: Case, instance: Instance, places: Ints, seconds: float) -> tuple[Exemption, ...] | None:
+def _of_union(case: Case, union: Union, seconds: float) -> tuple[Exemption, ...] | None:
     """None where they were not found in time; nothing where no exemption helps."""
+    instance = case.groups.instance
+    graph = delaunay_graph(instance) if instance.on("contiguity") else None
     try:
-        here, proven = least_exemptions(case.groups.model, instance, places, seconds=seconds)
+        here, proven = least_exemptions(case.groups.model, instance, union.places, graph=graph, seconds=seconds)
     except Infeasible:
         return ()
     except Stopped:

@@ -1,32 +1,39 @@
-"""When rules cannot hold everywhere: the fewest exemptions that make a part of the country solvable, found exactly
-and named.
+"""When rules cannot hold everywhere: the fewest exemptions that make them possible, found exactly and named.
 
 Three rules may be waived: reach for a place, the population minimum and the balance band for a consortium. Each costs
-one; the
-programme is the ordinary one with every pair open, a price on pairs beyond reach and a switch on the rows that may be
-waived, so that its optimum is the least number of exemptions. Imports `programme`, `instance` and `solve`.
+one. The programme is the ordinary one over every pair that reach alone forbids, with a price on those pairs and a
+switch on the rows that may be waived, contiguity included, so that its optimum is the least number of exemptions.
+Among sets of that number it takes the least excess, each as a share of its limit and added up; an exempted place may
+then be no farther from its hub than in that plan, rounded up to a whole kilometre. Exemptions join parts of the
+country that reach keeps apart, so that they are counted over all parts that they could join.
+Imports `exact`, `waivable`, `programme`, `instance` and `solve`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from allocopt.errors import Infeasible
-from allocopt.grouping.instance import Instance, Ints, Pairs, possible_pairs
-from allocopt.grouping.programme import Part, build_part
-from allocopt.model import Model
-from allocopt.solve.compiled import Compiled, compile_problem
-from allocopt.solve.integer import Effort, minimise_whole
+from allocopt.errors import Cure, Infeasible, InputFault, Problem, Stopped
+from allocopt.grouping.exact import CUT_ROUNDS, Staged, cuts_needed, with_cuts
+from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs, components, possible_pairs
+from allocopt.grouping.neighbours import Graph
+from allocopt.grouping.programme import Built, Part, build_part
+from allocopt.grouping.waivable import Elastic, elastic_of, with_columns
+from allocopt.model import Model, load_model
+from allocopt.solve.compiled import Compiled
+from allocopt.solve.integer import Effort, IntegerPoint, minimise_whole
 
 ENOUGH = 2.5
-WAIVABLE = {"population_window": "least", "balance_band": ""}
-"""Rules whose rows may be switched off for a consortium, and which side (all sides where empty)."""
+MOST_PAIRS = 60_000
+"""Pairs of parts that exemptions could join, up to which they are looked at together."""
+EXCESS_GAP = 0.01
+"""Shares of limits that the least excess is found to."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +42,15 @@ class Exemption:
 
     rule: str
     code: str
+    km: float | None = None
+    """How far the place may be from its hub; None: any distance"""
 
     @property
     def words(self) -> str:
         """What is waived, as a sentence."""
         if self.rule == "reach":
-            return f"place {self.code} may be beyond reach of its hub"
+            most = "" if self.km is None else f", up to {self.km:,g} km from it"
+            return f"place {self.code} may be beyond reach of its hub{most}"
         what = (
             "may have fewer people than the minimum"
             if self.rule == "population_window"
@@ -50,21 +60,57 @@ class Exemption:
 
 
 def with_exemptions(instance: Instance, found: tuple[Exemption, ...]) -> Instance:
-    """The instance with the exemptions written into the rules' `waive` lists."""
-    settings = {name: dict(said) for name, said in instance.settings.items()}
+    """The instance with the exemptions written into the rules' `waive` lists, and how far exempted places may be."""
+    settings, excess = {name: dict(said) for name, said in instance.settings.items()}, dict(instance.excess)
     for one in found:
         listed = settings[one.rule].get("waive")
         settings[one.rule]["waive"] = sorted({*(listed if isinstance(listed, list) else []), one.code})
-    return replace(instance, settings=settings)
+        if one.km is not None:
+            excess[one.code] = max(one.km, excess.get(one.code, 0.0))
+    return replace(instance, settings=settings, excess=excess)
 
 
 def unreachable(instance: Instance) -> tuple[Exemption, ...]:
-    """Places that reach leaves without any possible hub: each needs an exemption of its own."""
+    """Places that reach leaves without any possible hub: each needs an exemption, as far as its nearest hub.
+
+    A place that no hub may take whatever its distance is none of them.
+    """
     if not instance.on("reach"):
         return ()
     has = np.zeros(len(instance), dtype=bool)
     has[possible_pairs(instance).place] = True
-    return tuple(Exemption("reach", instance.places[p]) for p in np.flatnonzero(~has))
+    alone = np.flatnonzero(~has)
+    if not len(alone):
+        return ()
+    anyway = possible_pairs(with_exemptions(instance, tuple(Exemption("reach", instance.places[p]) for p in alone)))
+    nearest = np.full(len(instance), np.inf)
+    np.minimum.at(nearest, anyway.place, anyway.km)
+    return tuple(
+        Exemption("reach", instance.places[p], _whole_km(nearest[p])) for p in alone if np.isfinite(nearest[p])
+    )
+
+
+def _whole_km(km: float) -> float:
+    return float(math.ceil(km - 1e-9))
+
+
+def cannot_hold(found: Sequence[Exemption]) -> Infeasible:
+    """The refusal where rules cannot hold, with the fewest exemptions as its cure."""
+    rules = sorted({one.rule for one in found})
+    problems = tuple(
+        Problem(f"cannot hold unless {one.words}", f"add {one.code} to rules.{one.rule}.waive", f"rules.{one.rule}")
+        for one in found
+    )
+    codes = {rule: ", ".join(one.code for one in found if one.rule == rule) for rule in rules}
+    words = f"the fewest exemptions, {len(found)}, found and named"
+    cures = (
+        Cure("grouping.exempt", "none", "least", verified=True, words=words),
+        *(
+            Cure(f"rules.{rule}.waive", "[]", f"[{codes[rule]}]", verified=len(rules) == 1, words="names them yourself")
+            for rule in rules
+        ),
+    )
+    return Infeasible(f"the rules {', '.join(rules)} cannot hold for every place", problems, cures)
 
 
 def trouble(instance: Instance, pairs: Pairs) -> list[tuple[Ints, Pairs]]:
@@ -95,102 +141,169 @@ def trouble(instance: Instance, pairs: Pairs) -> list[tuple[Ints, Pairs]]:
 def left_out(
     model: Model, instance: Instance, places: Ints, pairs: Pairs, *, seconds: float
 ) -> tuple[tuple[Exemption, ...], bool, Ints]:
-    """The fewest of these places that no set of legal consortia can hold, whether that is proven, and a plan for them.
+    """The fewest exemptions with which legal consortia can hold these places, whether that is proven, and a plan.
 
-    The plan is the hub of each place of the instance, -1 where it does not say.
-    Other places of the pairs may be used or not at no cost, so the number is a lower bound for any larger part.
+    A place that none can hold is exempted from reach, as far as the nearest hub that can gather the minimum; or a
+    consortium is exempted from its minimum or its band. The plan is the hub of each place of the instance, -1 where it
+    does not say. Other places of the pairs may be used or not at no cost, so that no fewer do for any larger part,
+    unless an exempted place fills up another consortium's minimum.
     """
-    part = Part(np.unique(pairs.place), pairs)
-    built = build_part(model, instance, part, [])
-    compiled = compile_problem(built)
+    if not len(pairs):  # no hub may take them, whatever is exempted
+        return (), True, np.full(len(instance), -1, dtype=np.int64)
+    built = build_part(model, instance, Part(np.unique(pairs.place), pairs), [])
+    elastic = elastic_of(instance, built)
+    compiled = elastic.compiled
     rows = [number for number, (component, _) in enumerate(compiled.rows) if component == "duty_to_admit"]
     codes = [compiled.rows[row][1][0] for row in rows]
+    wanted = np.array([code in {instance.places[p] for p in places} for code in codes])
     out = sp.csr_array((np.ones(len(rows)), (rows, range(len(rows)))), shape=(compiled.matrix.shape[0], len(rows)))
-    wanted = {instance.places[p] for p in places}
-    cost = np.concatenate([np.zeros(len(compiled.columns)), [float(code in wanted) for code in codes]])
-    elastic = _with_columns(compiled, out, [("left_out", (code,)) for code in codes])
-    point = minimise_whole(elastic, cost, effort=Effort(gap_absolute=0.999, seconds=seconds))
-    chosen = [elastic.columns[at][1][0] for at in np.flatnonzero((cost > 0) & (point.values > 0.5))]
+    far = np.zeros(len(codes))
+    far[wanted] = [_next_hub(instance, instance.index[code]) for code in np.array(codes)[wanted]]
+    most = max(1.0, float(instance.said("reach", "max", 1.0)))
+    elastic = Elastic(
+        with_columns(compiled, out, [("left_out", (code,)) for code in codes]),
+        np.append(elastic.number, wanted.astype(float)),
+        np.append(elastic.excess, np.where(np.isfinite(far), np.maximum(0.0, far - most) / most, 1e3)),
+    )
+    point, proven, compiled = _fewest(built, elastic, None, seconds)
     hub = np.full(len(instance), -1, dtype=np.int64)
     for at in compiled.columns_of("member"):
         if point.values[at] > 0.5:
             p, h = compiled.columns[at][1]
             hub[instance.index[p]] = instance.index[h]
-    return tuple(Exemption("reach", code) for code in sorted(chosen)), point.optimal, hub
+    shut = np.zeros(len(instance), dtype=bool)
+    shut[pairs.hub], shut[hub[hub >= 0]] = True, False
+    found = list[Exemption]()
+    for at in np.flatnonzero((elastic.number > 0) & (point.values > 0.5)).tolist():
+        component, key = compiled.columns[at]
+        km = _next_hub(instance, instance.index[key[0]], shut) if component == "left_out" else np.inf
+        rule = "reach" if component == "left_out" else component
+        found.append(Exemption(rule, key[0], _whole_km(km) if np.isfinite(km) else None))
+    return _in_order(found), proven, hub
+
+
+def _next_hub(instance: Instance, place: int, shut: Flags | None = None) -> float:
+    """Kilometres to the nearest hub beyond reach of a place that can gather the minimum and is not shut (n,)."""
+    hubs = instance.hubs if shut is None else instance.hubs[~shut[instance.hubs]]
+    if instance.on("stay_in_area") and not instance.waived("stay_in_area")[place]:
+        hubs = hubs[instance.area_codes[hubs] == instance.area_codes[place]]
+    km = instance.km(np.full(len(hubs), place), hubs)
+    for at in np.argsort(km, kind="stable").tolist():
+        if km[at] > instance.farthest[place] and _gathers(instance, int(hubs[at])):
+            return float(km[at])
+    return float("inf")
+
+
+def _gathers(instance: Instance, hub: int) -> bool:
+    """Whether the places in reach of a hub have the minimum population together."""
+    everyone = np.arange(len(instance))
+    near = instance.km(everyone, np.full(len(instance), hub)) <= instance.farthest
+    if instance.on("stay_in_area"):
+        near &= (instance.area_codes == instance.area_codes[hub]) | instance.waived("stay_in_area")
+    return bool(instance.population[near].sum() >= instance.said("population_window", "min", 0.0))
+
+
+@dataclass(frozen=True)
+class Union:
+    """Parts that exemptions could join: their places, and whether those are all places that they could join."""
+
+    places: Ints
+    whole: bool
+
+
+def unions(instance: Instance, parts: Sequence[Ints]) -> list[Union]:
+    """The parts joined where places exempted from reach could join them; each by itself where that makes too many
+    pairs.
+    """
+    try:
+        opened = _opened(instance)
+        pairs = possible_pairs(opened)
+    except InputFault:
+        return [Union(places, whole=False) for places in parts]
+    found, size = list[Union](), np.bincount(pairs.place, minlength=len(instance))
+    for places in components(opened, pairs):
+        inside = [part for part in parts if np.isin(part[0], places)]
+        if len(inside) == 1 or size[places].sum() <= MOST_PAIRS:
+            found.append(Union(places, whole=True))
+        else:
+            found += [Union(part, whole=False) for part in inside]
+    return found
 
 
 def least_exemptions(
-    model: Model, instance: Instance, places: Ints, *, seconds: float
+    model: Model, instance: Instance, places: Ints, *, graph: Graph | None = None, seconds: float
 ) -> tuple[tuple[Exemption, ...], bool]:
-    """The fewest exemptions that make these places solvable, and whether that is proven.
+    """The fewest exemptions that make these places solvable by themselves, and whether that is proven.
 
-    Raises Infeasible where no exemption of these three rules helps.
+    Raises Infeasible where no exemption of these three rules helps, Stopped where none were found in time.
     """
-    opened = _opened(instance, places)
+    opened = _opened(instance)
     pairs = possible_pairs(opened)
-    part = Part(places, pairs.take(np.isin(pairs.place, places)))
-    built = build_part(model, opened, part, [])
-    compiled = compile_problem(built)
-    elastic, cost = _elastic(instance, compiled, built.view.distance)
-    point = minimise_whole(elastic, cost, effort=Effort(gap_absolute=0.999, seconds=seconds))
+    built = build_part(model, opened, Part(places, pairs.take(np.isin(pairs.place, places))), [])
+    elastic = elastic_of(instance, built)
+    point, proven, compiled = _fewest(built, elastic, graph, seconds)
     found = []
-    for at in np.flatnonzero((cost > 0) & (point.values > 0.5)):
-        component, key = elastic.columns[at]
-        found.append(Exemption("reach", key[0]) if component == "member" else Exemption(component, key[0]))
-    if not found:
-        raise Infeasible("no grouping obeys every rule, whatever is waived")
-    return tuple(sorted(found, key=lambda one: (one.rule, one.code))), point.optimal
+    for at in np.flatnonzero((elastic.number > 0) & (point.values > 0.5)).tolist():
+        component, key = compiled.columns[at]
+        km = _whole_km(built.view.distance[key[0], key[1]]) if component == "member" else None
+        found.append(Exemption("reach", key[0], km) if component == "member" else Exemption(component, key[0]))
+    loose = instance.on("surplus_concentration") and len(found) > 1
+    return _in_order(found), proven and not loose
 
 
-def _opened(instance: Instance, places: Ints) -> Instance:
-    if not instance.on("reach"):
-        return instance
-    return with_exemptions(instance, tuple(Exemption("reach", instance.places[p]) for p in places))
+@dataclass(frozen=True)
+class Fewest:
+    """Parts for one process whose fewest exemptions are sought: a name rather than a model, so that it can be sent."""
+
+    model: str
+    instance: Instance
+    union: Union
+    graph: Graph | None
+    seconds: float
 
 
-def _elastic(
-    instance: Instance, compiled: Compiled, distance: Mapping[tuple[str, str], float]
-) -> tuple[Compiled, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    """The programme with a switch for each waivable row, and the cost of exemptions."""
-    rows = [
-        number
-        for number, (component, key) in enumerate(compiled.rows)
-        if component in WAIVABLE and (not WAIVABLE[component] or WAIVABLE[component] in key)
-    ]
-    switch = sorted({(compiled.rows[row][0], (compiled.rows[row][1][0],)) for row in rows})
-    number_of = {one: number for number, one in enumerate(switch)}
-    m = compiled.matrix.shape[0]
-    extra = sp.lil_array((m, len(switch)))
-    size = abs(compiled.matrix).sum(axis=1)
-    for row in rows:
-        big = float(size[row]) + abs(_finite(compiled.row_lower[row])) + abs(_finite(compiled.row_upper[row]))
-        column = number_of[compiled.rows[row][0], (compiled.rows[row][1][0],)]
-        extra[row, column] = big if np.isfinite(compiled.row_lower[row]) else -big
-    most, excused = instance.said("reach", "max", np.inf), set(_listed(instance))
-    beyond = [
-        component == "member" and distance[key[0], key[1]] > most and key[0] not in excused
-        for component, key in compiled.columns
-    ]
-    elastic = _with_columns(compiled, extra.tocsr(), switch)
-    return elastic, np.concatenate([np.array(beyond, dtype=float), np.ones(len(switch))])
+def fewest_of(asked: Fewest) -> tuple[tuple[Exemption, ...], bool]:
+    """As `least_exemptions`; proven only for all that exemptions could join. Raises Stopped where a part fails."""
+    model, union = load_model(asked.model), asked.union
+    try:
+        found, proven = least_exemptions(model, asked.instance, union.places, graph=asked.graph, seconds=asked.seconds)
+    except Infeasible as failure:
+        if union.whole:
+            raise
+        said = "a part of the country has no exemptions of its own, and too many pairs beyond it to be looked at"
+        raise Stopped(said) from failure
+    return found, proven and union.whole
 
 
-def _with_columns(compiled: Compiled, extra: Any, names: Sequence[tuple[str, tuple[str, ...]]]) -> Compiled:
-    """The programme with further yes-or-no columns; costs stay those of its own columns."""
-    return replace(
-        compiled,
-        matrix=sp.hstack([compiled.matrix, extra], format="csr"),
-        column_lower=np.append(compiled.column_lower, np.zeros(len(names))),
-        column_upper=np.append(compiled.column_upper, np.ones(len(names))),
-        integer=np.append(compiled.integer, np.ones(len(names), dtype=bool)),
-        columns=(*compiled.columns, *names),
-    )
+def _in_order(found: Sequence[Exemption]) -> tuple[Exemption, ...]:
+    return tuple(sorted(found, key=lambda one: (one.rule, one.code)))
 
 
-def _finite(value: float) -> float:
-    return value if np.isfinite(value) else 0.0
+def _opened(instance: Instance) -> Instance:
+    """The instance without reach."""
+    settings = {name: said for name, said in instance.settings.items() if name != "reach"}
+    return replace(instance, settings=settings, excess={})
 
 
-def _listed(instance: Instance) -> list[str]:
-    listed = instance.said("reach", "waive", [])
-    return listed if isinstance(listed, list) else []
+def _fewest(built: Built, elastic: Elastic, graph: Graph | None, seconds: float) -> tuple[IntegerPoint, bool, Compiled]:
+    """The point with the fewest exemptions and then the least excess, whether the number is proven, its programme."""
+    run = Staged(built, elastic.compiled, graph)
+    point = _connected(run, elastic.number, Effort(gap_absolute=0.999, seconds=seconds))
+    number, proven = round(float(elastic.number @ point.values)), point.optimal
+    run.compiled = run.compiled.with_row("fewest", elastic.number, lower=-np.inf, upper=float(number))
+    try:
+        least = _connected(run, elastic.excess, Effort(gap_absolute=EXCESS_GAP, seconds=seconds))
+    except (Infeasible, Stopped):  # the first point stands
+        return point, proven, run.compiled
+    return least, proven, run.compiled
+
+
+def _connected(run: Staged, cost: Array, effort: Effort) -> IntegerPoint:
+    """The cheapest point whose consortia are contiguous where they have to be."""
+    for _ in range(CUT_ROUNDS):
+        point = minimise_whole(run.compiled, cost, effort=effort)
+        cuts = cuts_needed(run, point.values)
+        if not cuts:
+            return point
+        run.compiled = with_cuts(run.compiled, cuts)
+    raise Stopped("contiguity was not reached: too many rounds of cuts")

@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
+from typing import TypeVar
 
 import numpy as np
 
-from allocopt.errors import AllocoptError, Cure, Infeasible, Problem, Stopped
+from allocopt.errors import AllocoptError, Infeasible, Stopped
 from allocopt.grouping.beforehand import of_small_parts, refuse_hopeless
 from allocopt.grouping.bounds import Bound, bounds_of
 from allocopt.grouping.exact import Answer, Slack, solve_part
-from allocopt.grouping.exempt import Exemption, least_exemptions, unreachable, with_exemptions
+from allocopt.grouping.exempt import Exemption, Fewest, cannot_hold, fewest_of, unions, unreachable, with_exemptions
 from allocopt.grouping.instance import Instance, Ints, Pairs, components, possible_pairs
 from allocopt.grouping.measure import objective_values
 from allocopt.grouping.national import KNOWN, Wanted, search_nation
@@ -32,9 +33,18 @@ from allocopt.solve.stages import TINY, Stage
 
 EVALUATED = "evaluated as given"
 ONE_PROGRAMME = "one integer programme"
+FILLED = (
+    "no fewer exemptions hold these places, unless a place beyond its reach fills up the minimum of another "
+    "consortium: that this does not happen is not proven"
+)
+"""What a search proves of the number of exemptions."""
 EXACT_PAIRS = 8_000
 CONTIGUOUS_PAIRS = 1_500
 """A part with at most this many pairs is solved as one integer programme; larger ones are searched."""
+
+
+Asked = TypeVar("Asked")
+Got = TypeVar("Got")
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,7 @@ class Task:
 
 def solve_grouping(task: Task) -> Solution:
     """Solve a grouping. Raises Infeasible with verified cures, or Stopped when no plan was found in time."""
+    asked = task.instance
     task.instance, exempt = _reachable(task)
     pairs = possible_pairs(task.instance)
     graph = delaunay_graph(task.instance) if task.instance.on("contiguity") else None
@@ -96,18 +107,25 @@ def solve_grouping(task: Task) -> Solution:
     bounds, unsaid = _all_bounds(task, pairs, parts)
     beyond = _beyond_search(task, pairs, parts)
     task.tell(f"solving {len(parts)} parts")
-    answers, more = _solve_parts(task, pairs, parts, bounds, graph)
-    task.instance = with_exemptions(task.instance, more)
-    hub = np.zeros(len(task.instance), dtype=np.int64)
-    for answer in answers:
-        hub[answer.places] = answer.hub
-    if more:
+    answers, unproven = _solve_parts(task, pairs, parts, bounds, graph, {}), tuple[str, ...]()
+    if None in answers:
+        exempt, unproven = _exempted(task, asked, exempt, parts, answers, graph)
+        known = {_key(places, pairs): one for places, one in zip(parts, answers, strict=True) if one is not None}
+        task.instance = with_exemptions(asked, exempt)
         pairs = possible_pairs(task.instance)
-        bounds, unsaid = _all_bounds(task, pairs, components(task.instance, pairs))
-    stages = _stages(task, answers, bounds, objective_values(task.instance, hub))
+        parts = components(task.instance, pairs)
+        bounds, unsaid = _all_bounds(task, pairs, parts)
+        answers = _solve_parts(task, pairs, parts, bounds, graph, known)
+    done = [one for one in answers if one is not None]
+    if len(done) < len(answers):
+        raise Stopped("the exemptions leave no room between limits: ease one of them a little")
+    hub = np.zeros(len(task.instance), dtype=np.int64)
+    for answer in done:
+        hub[answer.places] = answer.hub
+    stages = _stages(task, done, bounds, objective_values(task.instance, hub))
     several = f"{len(parts)} integer programmes, each with its share of the slack between stages"
     method = several if len(parts) > 1 else ONE_PROGRAMME
-    return Solution(task.instance, hub, stages, bounds, (*exempt, *more), (*beyond, *unsaid), method)
+    return Solution(task.instance, hub, stages, bounds, exempt, (*beyond, *unsaid, *unproven), method)
 
 
 def _all_bounds(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> tuple[tuple[Bound, ...], tuple[str, ...]]:
@@ -115,6 +133,34 @@ def _all_bounds(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> tuple[tuple[
     relaxed, unsaid = relaxed_bound(task.model, task.instance, pairs, parts)
     found = bounds_of(task.instance, pairs)
     return (*found, *([relaxed] if relaxed else [])), ((unsaid,) if unsaid else ())
+
+
+def _exempted(
+    task: Task,
+    asked: Instance,
+    alone: Sequence[Exemption],
+    parts: Sequence[Ints],
+    answers: Sequence[Answer | None],
+    graph: Graph | None,
+) -> tuple[tuple[Exemption, ...], tuple[str, ...]]:
+    """The fewest exemptions with which every part can be solved, and in words where that is not proven.
+
+    Counted over all parts that exemptions could join to one that cannot be solved; places that reach leaves alone
+    elsewhere keep theirs. Raises Infeasible where exemptions are not wanted or do not help.
+    """
+    task.tell("the fewest exemptions")
+    lost = np.concatenate([places for places, one in zip(parts, answers, strict=True) if one is None])
+    seconds = float("inf") if task.grouping.deterministic else max(15.0, task.solver.time_limit * _SHARE_OF_TIME)
+    together = [one for one in unions(asked, parts) if np.isin(one.places, lost).any()]
+    made = _side_by_side(task, fewest_of, [Fewest(task.model.name, asked, one, graph, seconds) for one in together])
+    looked = {asked.places[p] for one in together for p in one.places.tolist()}
+    found = (*(one for one in alone if one.code not in looked), *(one for some, _ in made for one in some))
+    if not any(some for some, _ in made):
+        raise Stopped("every part can be solved by itself, yet the solver found no plan: ease one limit a little")
+    if task.grouping.exempt == "none":
+        raise cannot_hold(found)
+    sure = all(proven for _, proven in made)
+    return found, () if sure else ("that fewer exemptions do not suffice is not proven",)
 
 
 def evaluated(task: Task, hub: Ints) -> Solution:
@@ -207,7 +253,7 @@ def _nationally(
             stage_of(task, number, value=value, bound=bound, cap=cap, final=final[name], by=by, method="search")
         )
     exemptions = (*exempt, *found.exemptions)
-    notes = (*found.notes, *([unsaid] if unsaid else []))
+    notes = (*found.notes, *([unsaid] if unsaid else []), *([FILLED] if len(found.exemptions) > 1 else []))
     return Solution(found.instance, found.hub, tuple(stages), bounds, exemptions, notes, "annealing and neighbourhoods")
 
 
@@ -219,38 +265,36 @@ def _reachable(task: Task) -> tuple[Instance, tuple[Exemption, ...]]:
     return with_exemptions(task.instance, found), found
 
 
-def cannot_hold(found: Sequence[Exemption]) -> Infeasible:
-    """The refusal where rules cannot hold, with the fewest exemptions as its cure."""
-    rules = sorted({one.rule for one in found})
-    problems = tuple(
-        Problem(f"cannot hold unless {one.words}", f"add {one.code} to rules.{one.rule}.waive", f"rules.{one.rule}")
-        for one in found
-    )
-    codes = {rule: ", ".join(one.code for one in found if one.rule == rule) for rule in rules}
-    words = f"the fewest exemptions, {len(found)}, found and named"
-    cures = (
-        Cure("grouping.exempt", "none", "least", verified=True, words=words),
-        *(
-            Cure(f"rules.{rule}.waive", "[]", f"[{codes[rule]}]", verified=len(rules) == 1, words="names them yourself")
-            for rule in rules
-        ),
-    )
-    return Infeasible(f"the rules {', '.join(rules)} cannot hold for every place", problems, cures)
-
-
 def _solve_parts(
-    task: Task, pairs: Pairs, parts: Sequence[Ints], bounds: Sequence[Bound], graph: Graph | None
-) -> tuple[list[Answer], tuple[Exemption, ...]]:
+    task: Task,
+    pairs: Pairs,
+    parts: Sequence[Ints],
+    bounds: Sequence[Bound],
+    graph: Graph | None,
+    known: Mapping[Key, Answer],
+) -> list[Answer | None]:
+    """Each part's answer, those that are known taken over; None where its rules cannot hold."""
+    keys = [_key(places, pairs) for places in parts]
     jobs = [_job(task, Part(places, _of(pairs, places)), bounds, graph) for places in parts]
-    order = sorted(range(len(jobs)), key=lambda number: -len(jobs[number].part.pairs))
-    done: dict[int, tuple[Answer, tuple[Exemption, ...]]] = {}
-    if task.grouping.workers == 1 or len(jobs) == 1:
-        done = {number: run_job(jobs[number]) for number in order}
-    else:
-        with ProcessPoolExecutor(task.grouping.workers, mp_context=get_context("spawn")) as pool:
-            done = dict(zip(order, pool.map(run_job, [jobs[number] for number in order]), strict=True))
-    answers = [done[number][0] for number in range(len(jobs))]
-    return answers, tuple(one for number in range(len(jobs)) for one in done[number][1])
+    new = [number for number, key in enumerate(keys) if key not in known]
+    order = sorted(new, key=lambda number: -len(jobs[number].part.pairs))
+    done = dict(zip(order, _side_by_side(task, run_job, [jobs[number] for number in order]), strict=True))
+    return [known[key] if key in known else done[number] for number, key in enumerate(keys)]
+
+
+Key = tuple[bytes, int]
+
+
+def _key(places: Ints, pairs: Pairs) -> Key:
+    """What tells parts apart: their places, and how many pairs they have."""
+    return places.tobytes(), len(_of(pairs, places))
+
+
+def _side_by_side(task: Task, work: Callable[[Asked], Got], jobs: Sequence[Asked]) -> list[Got]:
+    if task.grouping.workers == 1 or len(jobs) < 2:
+        return [work(job) for job in jobs]
+    with ProcessPoolExecutor(task.grouping.workers, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(work, jobs))
 
 
 def _of(pairs: Pairs, places: Ints) -> Pairs:
@@ -270,7 +314,6 @@ class Job:
     efforts: tuple[Effort, ...]
     slacks: tuple[Slack, ...]
     graph: Graph | None
-    exempt: bool
     deadline: float
     """clock time after which each stage gets a second, no more; without end where nodes bound the programmes"""
 
@@ -293,33 +336,23 @@ def _job(task: Task, part: Part, bounds: Sequence[Bound], graph: Graph | None) -
         efforts.append(Effort(gap=asked, gap_absolute=absolute, nodes=nodes, seconds=limit, doubt=True))
     slacks = tuple(task.slack(number, len(part.places)) for number in range(len(task.objectives)))
     names = tuple(one.name for one in task.objectives)
-    exempt = task.grouping.exempt == "least"
     deadline = time.time() + task.left
-    return Job(task.model.name, names, task.instance, part, tuple(efforts), slacks, graph, exempt, deadline)
+    return Job(task.model.name, names, task.instance, part, tuple(efforts), slacks, graph, deadline)
 
 
 _SHARE_OF_TIME = 0.15
 
 
-def run_job(job: Job) -> tuple[Answer, tuple[Exemption, ...]]:
-    """Solve one part; where its rules cannot hold, find the fewest exemptions first."""
+def run_job(job: Job) -> Answer | None:
+    """Solve one part; None where its rules cannot hold."""
     model = load_model(job.model)
     objectives = [model.objective(name) for name in job.objectives]
-
-    def solved(instance: Instance, part: Part) -> Answer:
-        efforts = job.in_time()
-        return solve_part(model, instance, part, objectives, efforts=efforts, slacks=job.slacks, graph=job.graph)
-
     try:
-        return solved(job.instance, job.part), ()
+        return solve_part(
+            model, job.instance, job.part, objectives, efforts=job.in_time(), slacks=job.slacks, graph=job.graph
+        )
     except Infeasible:
-        found, proven = least_exemptions(model, job.instance, job.part.places, seconds=job.efforts[0].seconds + 10)
-        if not proven:
-            raise Stopped("the fewest exemptions were not found within the time limit") from None
-        if not job.exempt:
-            raise cannot_hold(found) from None
-    instance = with_exemptions(job.instance, found)
-    return solved(instance, Part(job.part.places, _of(possible_pairs(instance), job.part.places))), found
+        return None
 
 
 def _stages(

@@ -9,7 +9,8 @@ has
 because max(0, D_h) >= t_h D_h. Subgradient steps improve the prices; whatever they are, the sum is a bound.
 
 Where hubs are free and a consortium has at least L people, those of hub h travel on average a_h or more, the mean over
-the L people nearest to h that may join it (more people only lie further away); each place p adds n_p min_h a_h.
+the L people nearest to h that may join it (more people only lie further away), and 0 where h is excused from L; each
+place p adds n_p min_h a_h.
 Imports `instance` alone.
 """
 
@@ -50,7 +51,7 @@ def travel_bound(instance: Instance, pairs: Pairs, cap: float, *, rounds: int = 
 
 def _gathering_bound(instance: Instance, pairs: Pairs) -> float:
     window = instance.settings.get("population_window", {})
-    if not window.get("min") or window.get("waive") or not len(pairs):
+    if not window.get("min") or not len(pairs):
         return 0.0
     order = np.lexsort((pairs.km, pairs.hub))
     hub, km, people = pairs.hub[order], pairs.km[order], instance.population[pairs.place[order]]
@@ -60,6 +61,7 @@ def _gathering_bound(instance: Instance, pairs: Pairs) -> float:
     counted = np.clip(window["min"] - before, 0.0, people)
     mean = np.zeros(len(instance))
     mean[hub[first]] = np.add.reduceat(counted * km, first) / window["min"]
+    mean[instance.excused("population_window")] = 0.0
     least = np.where(instance.waived("reach"), 0.0, np.inf)
     np.minimum.at(least, pairs.place, mean[pairs.hub])
     return float(np.where(np.isfinite(least), least, 0.0) @ instance.population / instance.population.sum())

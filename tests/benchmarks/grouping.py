@@ -154,6 +154,7 @@ def broken(found: Solution, where: np.ndarray) -> list[str]:
         declared=instance.may_hub.tolist() if instance.declared else None,
         may_hub=instance.may_hub.tolist(),
         links=links,
+        excess=instance.excess,
     )
     return [str(one) for one in broken_rules(given)]
 
