@@ -16,6 +16,7 @@ SHELVES = """
 allocopt
 errors modelling looping pathway csv_text
 units
+ranges
 frozen figures
 settings.streams settings.stress settings.choice settings.sweep
 settings

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from allocopt.model import ClassRates, Column, Schedule, Taper, class_rate, rule, scheduled, tapered
-from allocopt.units import Rate
+from allocopt.ranges import Change, Part
 
 
 @rule(
@@ -31,7 +31,7 @@ def budget(m: Any) -> Any:
     source="Top-slice before allocation: SHA top-slice of PCT allocations (Commons, Westminster Hall, 14 March 2006)",
     hard=True,
 )
-def reserve(m: Any, *, share: Rate) -> Any:
+def reserve(m: Any, *, share: Part) -> Any:
     """A `share` of the announced money is held back before anything is allocated; targets share what is left."""
     return sum(m.allocation.values()) <= m.pot + m.reserve - round(share * (m.pot + m.reserve), 6)
 
@@ -42,7 +42,7 @@ def reserve(m: Any, *, share: Rate) -> Any:
     source="NHS England pace-of-change policy 2016-17: cash floor, tapered away from +5% to +10% over target",
     relax=("rate", "down"),
 )
-def growth_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> Any:
+def growth_floor(m: Any, p: str, *, rate: Change, taper: Taper | None = None) -> Any:
     """No place grows by less than `rate` over its baseline; the floor fades with `taper` for places over target."""
     return m.allocation[p] >= (1 + tapered(rate, taper, m.opening_dft[p])) * m.baseline[p]
 
@@ -65,7 +65,7 @@ def class_floor(m: Any, p: str, *, column: Column, floors: ClassRates) -> Any:
     relax=("rate", "down"),
     needs=("population", "previous_population"),
 )
-def per_head_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> Any:
+def per_head_floor(m: Any, p: str, *, rate: Change, taper: Taper | None = None) -> Any:
     """No place grows by less than `rate` a head; the growth that this implies fades with `taper` for places over
     target."""
     implied = (1 + rate) * (1 + m.population_growth[p]) - 1
@@ -78,7 +78,7 @@ def per_head_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) ->
     source="NHS England pace-of-change policy 2014-15: maximum growth 4.9%",
     relax=("rate", "up"),
 )
-def growth_ceiling(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> Any:
+def growth_ceiling(m: Any, p: str, *, rate: Change, taper: Taper | None = None) -> Any:
     """No place grows by more than `rate` over its baseline; the ceiling changes with `taper` for places over target."""
     return m.allocation[p] <= (1 + tapered(rate, taper, m.opening_dft[p])) * m.baseline[p]
 
