@@ -187,6 +187,8 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
     wished = facts.loaded.scenario.grouping is not None and facts.loaded.scenario.grouping.alternatives is not None
     if wished and made.status != "evaluated":
         said["alternatives"] = alternatives_record(made, plans)
+        few = said["alternatives"]["found"] < said["alternatives"]["asked"]
+        said["warnings"] += [said["alternatives"]["words"]] if few else []
     return Run(said, tables, None, made)
 
 

@@ -92,7 +92,7 @@ replay cliffs
 record
 limits formulas
 check.grouping
-consortia.given
+consortia.given consortia.needs
 consortia
 consortia.joint consortia.binding
 consortia.prices
