@@ -291,7 +291,8 @@ def write_run(found: Run, out: Path, clock: Clock, *, also: Sequence[Writer] = (
         for write in also:
             clock("writing the report")
             write(replace(found, folder=folder), draft)
-        write_json(draft / "timing.json", {**clock.timing(), **whereabouts(found.plan.facts.loaded, draft)})
+        loaded = found.plan.facts.loaded
+        write_json(draft / "timing.json", {**clock.timing(), **workers_of(loaded), **whereabouts(loaded, draft)})
     return replace(found, folder=folder)
 
 
@@ -308,6 +309,12 @@ def write_files(found: Run, folder: Path) -> None:
 
     if isinstance(found.plan, Consortia):
         write_prices(folder / "certificate.npz", {one.name: one.prices for one in found.plan.solution.bounds})
+
+
+def workers_of(loaded: Loaded) -> dict[str, int]:
+    """How many processes a grouping was found with: it changes no figure, so it stands beside the seconds."""
+    grouping = loaded.scenario.grouping
+    return {} if grouping is None else {"workers": grouping.workers}
 
 
 def whereabouts(loaded: Loaded, folder: Path) -> dict[str, Any]:

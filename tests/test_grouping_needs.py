@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import pytest
 from four_places import COLUMNS, PLACES, four_places
 
 import allocopt
+from allocopt.check.folder import verify
 from allocopt.errors import ScenarioFault
 
 NO_GROUP = COLUMNS.replace(", group: now", "")
@@ -111,3 +113,26 @@ def test_an_area_without_any_score_is_not_held_to_a_mix(tmp_path):
         run = allocopt.run(path, out=None)
     assert run.record["status"] == "optimal"
     assert "2 places have no imd: own group 'not known'" in run.record["warnings"]
+
+
+def test_a_column_without_a_gap_is_not_told_of(tmp_path):
+    path = four_places(tmp_path)
+    path.write_text(path.read_text().replace("group: now}}", "group: now}, missing: {imd: {treat: own_group}}}"))
+    assert not any("no imd" in one for one in allocopt.run(path, out=None).record["warnings"])
+
+
+def test_the_number_of_workers_changes_nothing_but_the_timing(tmp_path):
+    """Two areas, two parts: the folder, its name and every byte but timing.json are those of one worker."""
+    places = PLACES.replace("52.10,-1,E", "52.10,-1,N").replace("52.15,-1,E", "52.15,-1,N")
+    path = four_places(tmp_path, rules="stay_in_area: {}", places=places)
+    one, two = (
+        allocopt.run(path, out=tmp_path / f"with_{workers}", set={"grouping.workers": workers}).folder
+        for workers in ("1", "2")
+    )
+    assert one.name == two.name
+    names = sorted(file.name for file in one.iterdir())
+    assert names == sorted(file.name for file in two.iterdir())
+    for name in (name for name in names if name != "timing.json"):
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
+    assert [json.loads((folder / "timing.json").read_text())["workers"] for folder in (one, two)] == [1, 2]
+    assert all(verify(folder).passed for folder in (one, two))
