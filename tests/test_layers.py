@@ -132,8 +132,9 @@ effects
 attributes
 explain.shapley
 explain.recalled explain.formula_steps explain.limit_steps
-explain.causes
+explain.causes explain.member
 explain
+explain.whole
 stress.bodies stress.estimates stress.kernels
 stress.simulate
 stress.treasury
