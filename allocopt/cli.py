@@ -306,17 +306,17 @@ def explain(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Explain one place step by step: fair share, limits, what it receives, and its expected deficit."""
+    """Explain one place step by step: fair share, limits, what it receives; of a grouping, its consortium and why."""
     with failures(as_json=as_json):
-        from allocopt.explain import explain as explain_place
-        from allocopt.report.explanation import show_explanation
+        from allocopt.explain.whole import explain_place
+        from allocopt.report.membership import show_place
 
         with progress(quiet=quiet or as_json) as tell:
             found = explain_place(folder, place, year=year, against=against, scenario=scenario, tell=tell)
         if as_json:
             print_json(found.as_dict())
         else:
-            show_explanation(found)
+            show_place(found)
 
 
 @app.command()

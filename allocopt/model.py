@@ -13,13 +13,14 @@ import importlib.util
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, Self, get_args, get_type_hints
 
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from allocopt.errors import Problem, ScenarioFault
+from allocopt.ranges import Change
 from allocopt.settings import Frozen
 from allocopt.shipped import shipped
 from allocopt.units import Rate, Unit, write_rate
@@ -124,7 +125,7 @@ class Point(Frozen):
 
     dft: Rate
     """Opening distance from target."""
-    growth: Rate
+    growth: Change
     """Growth over the baseline."""
 
     def __str__(self) -> str:
@@ -136,7 +137,7 @@ class ClassRate(Frozen):
 
     group: str
     """The class, as the column that tells classes apart writes it."""
-    growth: Rate
+    growth: Change
     """Growth over the baseline."""
 
     def __str__(self) -> str:
@@ -196,6 +197,8 @@ class Parameter:
     name: str
     annotation: Any
     default: Any = inspect.Parameter.empty
+    yearly: bool = True
+    """False: one value, whatever the years."""
 
     @property
     def required(self) -> bool:
@@ -209,7 +212,7 @@ class Parameter:
     @property
     def by_year(self) -> bool:
         """True when a map from year to value is accepted as well."""
-        return self.unit is not None
+        return self.unit is not None and self.yearly
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -306,6 +309,12 @@ class Rule(_Part):
     hard: bool = False
     finds: str = field(default="", kw_only=True)
     """The variable whose value run.json reports with the rule, such as the damping scale."""
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Of a rule about a grouping, which is one for all years, no parameter may differ by year."""
+        yearly = self.index not in ("pairs", "hubs", "grouping")
+        return {name: replace(one, yearly=yearly) for name, one in super().parameters.items()}
 
 
 @dataclass(frozen=True)

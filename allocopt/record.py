@@ -26,6 +26,7 @@ from allocopt.plan import Facts, Plan
 from allocopt.price import Price
 from allocopt.problem import Array
 from allocopt.rolling import path_words
+from allocopt.scenario import OUTSIDE_EVERY_HASH
 from allocopt.solve.leximin import Levels
 from allocopt.solve.stages import Stage
 from allocopt.units import say_money
@@ -56,6 +57,12 @@ def inputs_hash(facts: Facts) -> str:
         "files": sorted((one.file, one.sha256) for one in facts.inputs.files),
     }
     return hashlib.sha256(canonical(said).encode()).hexdigest()
+
+
+def overrides_of(facts: Facts) -> list[str]:
+    """What was changed of the scenario; not what decides no figure, which stands in timing.json."""
+    aside = tuple(f"{'.'.join(keys)}: " for keys in OUTSIDE_EVERY_HASH)
+    return [one for one in facts.loaded.overrides if not one.startswith(aside)]
 
 
 def canonical(data: Any) -> str:
@@ -89,7 +96,7 @@ def what_was_asked(facts: Facts, status: str) -> dict[str, Any]:
         "name": facts.loaded.scenario.name,
         "hash": inputs_hash(facts),
         "scenario": dict(facts.loaded.resolved),
-        "overrides": list(facts.loaded.overrides),
+        "overrides": overrides_of(facts),
         "model": facts.loaded.scenario.model,
         "status": status,
     }
@@ -130,7 +137,7 @@ def facts_record(facts: Facts) -> dict[str, Any]:
         "pot_gbp": [round(float(pot) * 1e6) for pot in facts.situation.pot],
         "baseline_gbp": round(float(facts.situation.baseline.sum()) * 1e6),
         "inputs": [{"file": one.file, "sha256": one.sha256, "rows": one.rows} for one in facts.inputs.files],
-        "overrides": list(facts.loaded.overrides),
+        "overrides": overrides_of(facts),
         "warnings": warnings_of(facts),
     }
 

@@ -189,6 +189,8 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
     wished = facts.loaded.scenario.grouping is not None and facts.loaded.scenario.grouping.alternatives is not None
     if wished and made.status != "evaluated":
         said["alternatives"] = compare.alternatives_record(made, plans)
+        few = said["alternatives"]["found"] < said["alternatives"]["asked"]
+        said["warnings"] += [said["alternatives"]["words"]] if few else []
     return Run(said, tables, None, made)
 
 
@@ -291,7 +293,8 @@ def write_run(found: Run, out: Path, clock: Clock, *, also: Sequence[Writer] = (
         for write in also:
             clock("writing the report")
             write(replace(found, folder=folder), draft)
-        write_json(draft / "timing.json", {**clock.timing(), **whereabouts(found.plan.facts.loaded, draft)})
+        loaded = found.plan.facts.loaded
+        write_json(draft / "timing.json", {**clock.timing(), **workers_of(loaded), **whereabouts(loaded, draft)})
     return replace(found, folder=folder)
 
 
@@ -308,6 +311,12 @@ def write_files(found: Run, folder: Path) -> None:
 
     if isinstance(found.plan, Consortia):
         write_prices(folder / "certificate.npz", {one.name: one.prices for one in found.plan.solution.bounds})
+
+
+def workers_of(loaded: Loaded) -> dict[str, int]:
+    """How many processes a grouping was found with: it changes no figure, so it stands beside the seconds."""
+    grouping = loaded.scenario.grouping
+    return {} if grouping is None else {"workers": grouping.workers}
 
 
 def whereabouts(loaded: Loaded, folder: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ SHELVES = """
 allocopt
 errors modelling looping pathway csv_text
 units
+ranges
 frozen figures
 settings.streams settings.stress settings.choice settings.sweep
 settings
@@ -93,6 +94,7 @@ record
 limits formulas
 check.grouping
 consortia.given consortia.codes
+consortia.needs
 consortia
 consortia.joint consortia.binding
 consortia.prices
@@ -133,8 +135,9 @@ effects
 attributes
 explain.shapley
 explain.recalled explain.formula_steps explain.limit_steps
-explain.causes
+explain.causes explain.member
 explain
+explain.whole
 stress.bodies stress.estimates stress.kernels
 stress.simulate
 stress.treasury

@@ -93,7 +93,7 @@ def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Pa
         pd.read_csv(folder / f"{name}.csv", dtype=text, keep_default_na=False, na_values=[""])
         for name in ("groups", "consortia")
     )
-    of, instance = _grouped(folder, record, facts, groups)
+    of, instance = grouped_again(folder, record, facts, groups)
     yield from guarded("every place is placed", lambda: [_placed(facts, groups)])
     yield from guarded("consortia add up", lambda: [_sums(of, consortia)])
     yield from guarded("rules", lambda: [_rules(of, record)])
@@ -107,7 +107,10 @@ def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Pa
     yield from guarded("bound P", lambda: check_pockets(record, folder, instance))
 
 
-def _grouped(folder: Path, record: dict[str, Any], facts: Facts, groups: pd.DataFrame) -> tuple[Grouped, Instance]:
+def grouped_again(
+    folder: Path, record: Mapping[str, Any], facts: Facts, groups: pd.DataFrame
+) -> tuple[Grouped, Instance]:
+    """The grouping of a run folder, and the instance that its scenario makes with the exemptions that it names."""
     scenario = facts.loaded.scenario
     said, model = scenario.grouping or Grouping(), load_model(scenario.model[-1])
     before = None

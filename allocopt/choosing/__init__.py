@@ -25,7 +25,8 @@ from allocopt.choice.programme import BestCoalition, is_small
 from allocopt.choice.shunning import Grouped as Scored
 from allocopt.choice.shunning import Shunning, shunning
 from allocopt.choice.stability import Stability, Terms, stability
-from allocopt.consortia import Pounds, check_facts, grouped_of, instance_of, models_before, money_of
+from allocopt.consortia import Pounds, grouped_of, instance_of, models_before, money_of
+from allocopt.consortia.needs import check_facts
 from allocopt.errors import Infeasible, PlanRefused, Problem, ScenarioFault, Stopped
 from allocopt.grouping.bounds import Bound, area_bound, reach_bound
 from allocopt.grouping.instance import Instance, possible_pairs

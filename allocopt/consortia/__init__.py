@@ -15,14 +15,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocopt.check.grouping import Broken, Grouped, broken_rules, haversine, objectives, slip
-from allocopt.consortia.codes import ambiguous
 from allocopt.consortia.given import fault, given_grouping, given_hubs, left_out, outside_rules
-from allocopt.errors import PlanRefused, Problem, ScenarioFault
+from allocopt.consortia.needs import check_facts
+from allocopt.errors import PlanRefused
 from allocopt.grouping.instance import Instance, Ints, on_sphere
 from allocopt.grouping.neighbours import delaunay_graph
 from allocopt.grouping.programme import INDEX
 from allocopt.grouping.solution import EVALUATED, Solution, Task, evaluated, solve_grouping
-from allocopt.inputs.tables import some
 from allocopt.ledger import whole_pounds
 from allocopt.model import Model, load_model
 from allocopt.plan import Facts, Plan, make_plan
@@ -155,82 +154,6 @@ def models_before(facts: Facts) -> Facts:
     wanted = [one for one in scenario.objectives if one.name in {other.name for other in first.objectives}]
     cut = scenario.model_copy(update={"model": [first.name], "rules": rules, "objectives": wanted})
     return replace(facts, loaded=replace(facts.loaded, scenario=cut))
-
-
-def check_facts(facts: Facts, said: Grouping) -> None:
-    """What a grouping cannot do without. Raises ScenarioFault with everything that is missing."""
-    scenario, inputs = facts.loaded.scenario, facts.inputs
-    names, rules = {one.name for one in scenario.objectives}, scenario.rules
-    far = bool({"reach", "contiguity"} & set(rules)) or "travel" in names or bool(said.frontier)
-    areas = bool({"stay_in_area", "containment"} & set(rules)) or "crossings" in names or "within_areas" in said.compare
-    wants = {
-        "population": ("a grouping counts people", True),
-        "latitude": ("distances need coordinates", far),
-        "longitude": ("distances need coordinates", far),
-        "area": ("this needs areas", areas),
-        "imd": ("the mix needs a deprivation score", "deprivation_mix" in rules),
-        "group": ("moves are counted against present groups", "moves" in rules or "moves" in names),
-        "hub": ("hubs are said to be declared", said.hubs in ("declared", "optional")),
-    }
-    problems = [
-        Problem(
-            f"{why}, and no column is named for {role}",
-            f"name it at inputs.places.columns.{role}",
-            f"inputs.places.columns.{role}",
-        )
-        for role, (why, needed) in wants.items()
-        if needed and inputs.role(role) is None
-    ]
-    if facts.spend is None:
-        problems.append(
-            Problem("deficits need expected spend and the scenario has none", "say `inputs.spend`", "inputs.spend")
-        )
-    hub = inputs.role("hub")
-    if hub is not None and not hub.isin([0.0, 1.0]).all():
-        strange = hub[~hub.isin([0.0, 1.0])]
-        wrong = some([f"{code}: {value:g}" for code, value in strange.items()])
-        problems.append(
-            Problem(
-                f"the hub column holds something other than 0 and 1: {wrong}",
-                "write 1 or 0",
-                "inputs.places.columns.hub",
-            )
-        )
-    problems += [*_unknown_codes(facts), *ambiguous(facts)]
-    if problems:
-        raise ScenarioFault("the grouping cannot be made from this scenario", tuple(problems))
-
-
-def _unknown_codes(facts: Facts) -> list[Problem]:
-    """Places that rules name and the tables do not have."""
-    known, rules = set(facts.situation.places), facts.loaded.scenario.rules
-    found = []
-    for rule, key in (("locked", "places"), ("together", "groups"), ("apart", "groups")):
-        given = rules[rule].parameters.get(key, []) if rule in rules else []
-        listed = (
-            [*given, *given.values()] if isinstance(given, dict) else [code for one in given for code in _codes(one)]
-        )
-        lost = [code for code in listed if code not in known]
-        if lost:
-            found.append(
-                Problem(
-                    f"no such place: {', '.join(lost)}", "name place codes of the places table", f"rules.{rule}.{key}"
-                )
-            )
-    for rule in ("reach", "stay_in_area"):
-        given = rules[rule].parameters.get("waive", []) if rule in rules else []
-        lost = [code for code in given if code not in known] if isinstance(given, list) else []
-        if lost:
-            found.append(
-                Problem(
-                    f"no such place: {', '.join(lost)}", "name place codes of the places table", f"rules.{rule}.waive"
-                )
-            )
-    return found
-
-
-def _codes(one: str | Sequence[str]) -> Sequence[str]:
-    return [one] if isinstance(one, str) else one
 
 
 def money_of(facts: Facts, before: Plan | pd.DataFrame | None, said: Grouping) -> tuple[Pounds, Pounds]:

@@ -63,7 +63,9 @@ class _Plan:
         instance = self.instance
         area = instance.area_codes if instance.on("stay_in_area") else np.zeros(len(instance), dtype=np.int64)
         total = np.bincount(area, weights=weights)
-        return np.asarray(np.bincount(area, weights=values * weights)[area[self.hubs]] / total[area[self.hubs]])
+        sums = np.bincount(area, weights=values * weights)
+        mean = np.divide(sums, total, out=np.full(len(total), np.nan), where=total > 0)
+        return np.asarray(mean[area[self.hubs]])
 
 
 def binding_of(found: Consortia, name: str) -> Binding:

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from allocopt.consortia import JOINTLY, Consortia, TwoSteps, check_facts, finished, instance_of, money_of
+from allocopt.consortia import JOINTLY, Consortia, TwoSteps, finished, instance_of, money_of
 from allocopt.consortia import make_consortia as one_after_the_other
+from allocopt.consortia.needs import check_facts
 from allocopt.errors import Infeasible, Problem, ScenarioFault, Stopped
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.instance import Array, Instance, Ints, possible_pairs

@@ -66,15 +66,25 @@ def recalled(folder: str | Path, *, scenario: str | Path | None = None) -> Recal
     return Recalled(folder, record, table, found, gather(found))
 
 
+def read_record(folder: Path) -> Mapping[str, Any]:
+    """run.json of a folder. Raises InputFault where there is none."""
+    try:
+        record: Mapping[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as failure:
+        said = f"{folder} is no run folder"
+        raise InputFault(said, (Problem(str(failure), "name a folder that `allocopt run` wrote"),)) from failure
+    return record
+
+
 def _read(folder: Path) -> tuple[Mapping[str, Any], pd.DataFrame]:
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         path = folder / "allocations.csv"
         table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, "str"), keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as failure:
-        said = f"{folder} holds no allocation to explain: {failure}"
-        cure = "name a run folder with allocations.csv"
-        raise InputFault(said, (Problem(said, cure, str(folder)),)) from failure
+        said = f"{folder} holds no allocation to explain"
+        cure = "name a run folder with allocations.csv, or with groups.csv of a grouping"
+        raise InputFault(said, (Problem(str(failure), cure),)) from failure
     return record, table
 
 

@@ -153,6 +153,8 @@ class GroupingView:
         assert self.instance.imd is not None
         score, people = self.instance.imd[self._of_area(h)], self.instance.population[self._of_area(h)]
         known = ~np.isnan(score)
+        if not known.any():
+            return float("nan")
         return float(score[known] @ people[known] / people[known].sum())
 
     def surplus_in_reach(self, h: str) -> float:

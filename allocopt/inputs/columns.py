@@ -49,7 +49,8 @@ def frame(reading: Reading, kept: Keyed) -> pd.DataFrame:
     groups, figures = _text_columns(reading, table), _number_columns(reading)
     for name in sorted(treated & (groups.keys() | figures.keys())):
         number = sum(not cell.strip() for cell in table.columns[name])
-        reading.notes.append(f"{count(number, 'place has', 'places have')} no {name}: own group '{NOT_KNOWN}'")
+        if number:
+            reading.notes.append(f"{count(number, 'place has', 'places have')} no {name}: own group '{NOT_KNOWN}'")
     for name, cited in groups.items():
         unknown = NOT_KNOWN if name in treated else None
         columns[name] = _text(texts(table, kept.codes, name, cited, reading.problems, unknown=unknown), index)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from allocopt.explain.causes import Waterfall
     from allocopt.explain.formula_steps import Part
     from allocopt.explain.limit_steps import Limit
+    from allocopt.explain.member import Member
 
 Row = tuple[str, str]
 Sheet = tuple[str, list[Row]]
@@ -31,9 +32,14 @@ PER_HEAD = "What makes it more or less than an equal share per head (each by its
 
 def show_explanation(found: Explanation) -> None:
     """Print the sheets of every year, then the comparison with another run."""
+    print_sheets(found, sheets(found))
+
+
+def print_sheets(found: Explanation | Member, made: Sequence[Sheet]) -> None:
+    """Print a heading that names place, scenario and run, then sheet after sheet."""
     out = console()
     out.print(f"[bold]{escape(found.name)} ({escape(found.place)})[/bold]   {escape(found.scenario)}   {found.run}")
-    for title, rows in sheets(found):
+    for title, rows in made:
         out.print(f"\n[bold]{escape(title)}[/bold]")
         lines = Table.grid(padding=(0, 2))
         lines.add_column(width=min(WORDS, out.width - AMOUNT - 2))

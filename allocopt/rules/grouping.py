@@ -8,10 +8,15 @@ both rows by name. People are counted in thousands inside rows, money in GBP mil
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from allocopt.model import rule
-from allocopt.units import Rate
+from allocopt.ranges import Distance, Head, Part
+
+Number = Annotated[int, Field(ge=0)]
+"""How many consortia: a bare number."""
 
 
 @rule(
@@ -51,8 +56,8 @@ def population_window(
     m: Any,
     h: str,
     *,
-    min: float | None = None,  # noqa: A002 - the key that scenarios write
-    max: float | None = None,  # noqa: A002
+    min: Head | None = None,  # noqa: A002 - the key that scenarios write
+    max: Head | None = None,  # noqa: A002
     waive: list[str] = [],  # noqa: B006 - read, never changed
 ) -> Any:
     """A consortium has at least `min` and at most `max` people; `waive` lists hubs or areas without a minimum."""
@@ -76,7 +81,7 @@ def balance_band(
     m: Any,
     h: str,
     *,
-    max: Rate,  # noqa: A002
+    max: Distance,  # noqa: A002
     waive: list[str] = [],  # noqa: B006 - read, never changed
 ) -> Any:
     """A consortium's balance is within `max` of its budget around its area's; `waive` lists hubs or areas excused."""
@@ -98,8 +103,8 @@ def balance_band(
 def number_of_consortia(
     m: Any,
     *,
-    min: int | None = None,  # noqa: A002
-    max: int | None = None,  # noqa: A002
+    min: Number | None = None,  # noqa: A002
+    max: Number | None = None,  # noqa: A002
 ) -> Any:
     """There are at least `min` and at most `max` consortia."""
     number = sum(m.open[h] for h in m.hubs) + m.consortia_elsewhere
@@ -118,7 +123,7 @@ def number_of_consortia(
     index="hubs",
     relax=("max", "up"),
 )
-def deprivation_mix(m: Any, h: str, *, max: Rate) -> Any:  # noqa: A002
+def deprivation_mix(m: Any, h: str, *, max: Distance) -> Any:  # noqa: A002
     """A consortium's mean deprivation score lies within `max` of its area's; places without a score do not count."""
     common = m.common_imd(h)
     known = [p for p in m.members[h] if m.imd[p] is not None]
@@ -134,7 +139,7 @@ def deprivation_mix(m: Any, h: str, *, max: Rate) -> Any:  # noqa: A002
     index="hubs",
     relax=("max", "up"),
 )
-def surplus_concentration(m: Any, h: str, *, max: Rate) -> Any:  # noqa: A002
+def surplus_concentration(m: Any, h: str, *, max: Part) -> Any:  # noqa: A002
     """A consortium holds at most `max` of the surplus money of the places that could join it."""
     held = sum(m.surplus[p] * m.x[p, h] for p in m.members[h] if m.surplus[p] > 0)
     return {"held": held <= max * m.surplus_in_reach(h)} if m.surplus_in_reach(h) > 0 else {}

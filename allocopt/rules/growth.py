@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator
 
 from allocopt.model import ClassRates, Column, PerHeadTaper, Schedule, Taper, class_rate, rule, scheduled, tapered
+from allocopt.ranges import Change
 from allocopt.units import Rate, write_rate
 
 POUND = 1e-6
@@ -58,7 +59,7 @@ def reserve(m: Any, *, share: HeldBack) -> Any:
     source="NHS England pace-of-change policy 2016-17: cash floor, tapered away from +5% to +10% over target",
     relax=("rate", "down"),
 )
-def growth_floor(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> Any:
+def growth_floor(m: Any, p: str, *, rate: Change, taper: Taper | None = None) -> Any:
     """No place grows by less than `rate` over its baseline; the floor fades with `taper` for places over target."""
     return m.allocation[p] >= (1 + tapered(rate, taper, m.opening_dft[p])) * m.baseline[p]
 
@@ -81,7 +82,7 @@ def class_floor(m: Any, p: str, *, column: Column, floors: ClassRates) -> Any:
     relax=("rate", "down"),
     needs=("population", "previous_population"),
 )
-def per_head_floor(m: Any, p: str, *, rate: Rate, taper: PerHeadTaper | None = None) -> Any:
+def per_head_floor(m: Any, p: str, *, rate: Change, taper: PerHeadTaper | None = None) -> Any:
     """No place grows by less than `rate` a head; the growth that this implies fades with `taper` for places over
     target, to a growth of the allocation or to another growth a head."""
     people = m.population_growth[p]
@@ -96,7 +97,7 @@ def per_head_floor(m: Any, p: str, *, rate: Rate, taper: PerHeadTaper | None = N
     source="NHS England pace-of-change policy 2014-15: maximum growth 4.9%",
     relax=("rate", "up"),
 )
-def growth_ceiling(m: Any, p: str, *, rate: Rate, taper: Taper | None = None) -> Any:
+def growth_ceiling(m: Any, p: str, *, rate: Change, taper: Taper | None = None) -> Any:
     """No place grows by more than `rate` over its baseline; the ceiling changes with `taper` for places over target."""
     return m.allocation[p] <= (1 + tapered(rate, taper, m.opening_dft[p])) * m.baseline[p]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from allocopt.model import rule
-from allocopt.units import Kilometres, Rate
+from allocopt.ranges import Lists, Part, Way
 
 Count = Annotated[int, Field(ge=0)]
 """How many places: a bare number."""
@@ -29,7 +29,7 @@ def reach(
     p: str,
     h: str,
     *,
-    max: Kilometres,  # noqa: A002 - the key that scenarios write
+    max: Way,  # noqa: A002 - the key that scenarios write
     waive: list[str] | Literal["least"] = [],  # noqa: B006 - read, never changed
 ) -> bool:
     """No place is farther than `max` from its hub; `waive` names the places excused (`least`: as few as possible)."""
@@ -77,7 +77,7 @@ def locked(m: Any, p: str, h: str, *, places: list[str] | dict[str, str]) -> boo
     source="Local facts",
     index="grouping",
 )
-def together(m: Any, *, groups: list[list[str]]) -> Any:
+def together(m: Any, *, groups: Lists) -> Any:
     """The places of each list belong to the same consortium."""
     rows = {}
     for first, *others in groups:
@@ -93,7 +93,7 @@ def together(m: Any, *, groups: list[list[str]]) -> Any:
     source="Local facts",
     index="grouping",
 )
-def apart(m: Any, *, groups: list[list[str]]) -> Any:
+def apart(m: Any, *, groups: Lists) -> Any:
     """No two places of the same list belong to one consortium."""
     rows = {}
     for group in groups:
@@ -110,7 +110,7 @@ def apart(m: Any, *, groups: list[list[str]]) -> Any:
     index="hubs",
     relax=("rate", "down"),
 )
-def containment(m: Any, h: str, *, rate: Rate) -> Any:
+def containment(m: Any, h: str, *, rate: Part) -> Any:
     """At least `rate` of a consortium's people live in one area, and it holds at least `rate` of that area's people."""
     people = {p: m.population[p] / 1e3 for p in m.members[h]}
     inside: dict[str, list[str]] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from allocopt.model import rule
-from allocopt.units import Money
+from allocopt.ranges import Amount
 
 
 @rule(
@@ -19,7 +19,7 @@ from allocopt.units import Money
     source="A limit on the money moved in a year; half the sum of absolute differences from uniform growth",
     relax=("max", "up"),
 )
-def mover_budget(m: Any, *, max: Money) -> Any:  # noqa: A002 - the parameter's name in scenarios
+def mover_budget(m: Any, *, max: Amount) -> Any:  # noqa: A002 - the parameter's name in scenarios
     """No more than `max` moves between places, against uniform growth."""
     gain = m.positive_part("gain", {p: m.allocation[p] - m.uniform[p] for p in m.places}, m.pot)
     return sum(gain.values()) <= max

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from allocopt.model import Column, lesser, rule
-from allocopt.units import Rate
+from allocopt.ranges import Change, Level
 
 
 @rule(
@@ -29,7 +29,7 @@ def at_target(m: Any, p: str) -> Any:
     source="NHS England pace-of-change policy 2016-17: nobody more than 5% under target",
     relax=("rate", "down"),
 )
-def dft_floor(m: Any, p: str, *, rate: Rate) -> Any:
+def dft_floor(m: Any, p: str, *, rate: Change) -> Any:
     """No place ends further under target than `rate` (written -5%)."""
     return m.allocation[p] >= (1 + rate) * m.target[p]
 
@@ -40,7 +40,7 @@ def dft_floor(m: Any, p: str, *, rate: Rate) -> Any:
     source="ICB allocations 2022-23: a greater convergence ask of systems over their fair share",
     relax=("rate", "up"),
 )
-def dft_ceiling(m: Any, p: str, *, rate: Rate) -> Any:
+def dft_ceiling(m: Any, p: str, *, rate: Change) -> Any:
     """No place ends further over target than `rate` (written 5%)."""
     return m.allocation[p] <= (1 + rate) * m.target[p]
 
@@ -79,7 +79,7 @@ def population_growth_protection(m: Any, p: str) -> Any:
     source="Protection of a group's need share, such as the most deprived fifth",
     relax=("least", "down"),
 )
-def group_protection(m: Any, *, column: Column, least: Rate, group: str | None = None) -> Any:
+def group_protection(m: Any, *, column: Column, least: Level, group: str | None = None) -> Any:
     """The places of `group` together (without `group`: of every group of `column`) get at least `least` of their
     targets."""
     members: dict[str, list[str]] = {}

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from allocopt.model import ClassRates, Column, class_rate, rule
+from allocopt.ranges import Change
 from allocopt.units import Rate
 
 
@@ -67,7 +68,7 @@ def linear_rule(m: Any, p: str, *, a: Rate | None = None, b: Rate | None = None)
     relax=("rate", "down"),
     finds="damping_scale",
 )
-def floor_damping(m: Any, *, rate: Rate, column: Column | None = None, floors: ClassRates | None = None) -> Any:
+def floor_damping(m: Any, *, rate: Change, column: Column | None = None, floors: ClassRates | None = None) -> Any:
     """Every place gets its floor, growth of `rate` (or of its class in `column`, where `floors` names it), and the
     same scaled part s of what its target is above the floor."""
     scale = m.amounts("damping_scale", {"s": 1.0})["s"]
@@ -85,7 +86,7 @@ def floor_damping(m: Any, *, rate: Rate, column: Column | None = None, floors: C
     needs=("population", "previous_population"),
     finds="gain_kept",
 )
-def capped_gains(m: Any, *, floor: Rate, cap: Rate) -> Any:
+def capped_gains(m: Any, *, floor: Change, cap: Change) -> Any:
     """Target, but growth a head is at least `floor`, and only a common part k of growth a head above `cap` is kept."""
     kept = m.amounts("gain_kept", {"k": 1.0})["k"]
     rows = {}

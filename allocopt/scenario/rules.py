@@ -93,7 +93,31 @@ def rule_settings(found: Findings, models: Sequence[Model], years: Sequence[str]
             found.add(keys, f"expected the parameters of the rule, not {written(one)}", f"write {name}: {{{wanted}}}")
         else:
             settings[name] = _with_parameters(found, keys, one, rules[name].parameters, years, models)
+            _ends(found, keys, rules[name].parameters, settings[name]["parameters"], one)
     return settings
+
+
+_ENDS = (("min", "max"), ("floor", "cap"))
+"""Parameters of one rule of which the first is not above the second."""
+
+
+def _ends(
+    found: Findings, keys: Keys, parameters: Mapping[str, Parameter], values: Mapping[str, Any], given: Table
+) -> None:
+    """A lower limit above the upper one, and a rule of two limits that says neither."""
+    for low, high in _ENDS:
+        if not {low, high} <= parameters.keys():
+            continue
+        if not {low, high} & given.items.keys() and not parameters[low].required:
+            cure = f"write one of them, or {keys[-1]}: off"
+            found.add(keys, f"the rule is on and says neither {low} nor {high}: it limits nothing", cure)
+        ends = [values.get(name) for name in (low, high)]
+        years = sorted({year for one in ends if isinstance(one, dict) for year in one}) or [""]
+        for year in years:
+            least, most = (one.get(year) if isinstance(one, dict) else one for one in ends)
+            if least is not None and most is not None and least > most:
+                said = f"{low} {parameters[low].write(least)} is above {high} {parameters[high].write(most)}"
+                found.add((*keys, low), f"{said}{f' in {year}' if year else ''}", f"write a {low} that is not above it")
 
 
 def _with_parameters(

@@ -13,11 +13,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from allocopt.frozen import Frozen as Frozen
 from allocopt.frozen import Sourced as Sourced
+from allocopt.ranges import Amount, Distance, Gap, Patience, Slack
 from allocopt.settings.choice import Choice
 from allocopt.settings.streams import Stream
 from allocopt.settings.stress import Stress
 from allocopt.settings.sweep import Sweep as Sweep
-from allocopt.units import Money, Rate, Seconds, TableUnit
+from allocopt.units import Money, Rate, TableUnit
 
 
 def _as_value(given: Any) -> Any:
@@ -269,13 +270,13 @@ class Report(Frozen):
 class Solver(Frozen):
     """How hard to try."""
 
-    time_limit: Seconds = 600.0
-    gap: Rate = 1e-6
+    time_limit: Patience = 600.0
+    gap: Gap = 1e-6
     """The proof that is asked for: |value - bound| / |value|."""
-    slack: Rate = 1e-4
+    slack: Slack = 1e-4
     """What a finished stage leaves to the next, as a share of its value. Where years are decided by themselves and
     every objective is money, `0%` and at least `£1` unless one of the two is said: limits that bind are met."""
-    slack_at_least: Money = 1e-3
+    slack_at_least: Amount = 1e-3
     """The least slack of a money objective."""
     ties: Literal["even", "as_solved"] = "even"
     """Which of several equally good plans is written: `even`, the one closest to uniform growth, so that equals are
@@ -287,7 +288,7 @@ class Alternatives(Frozen):
 
     number: int = Field(ge=1)
     """How many plans beside the best."""
-    within: Rate
+    within: Distance
     """How much more gross deficit than the best plan they may have."""
     differ: int = Field(ge=1)
     """By how many places each differs from every other plan, at least."""
@@ -328,7 +329,7 @@ class Grouping(Sourced):
     """Where rules cannot hold: waive them for the fewest places and consortia, named, and among those with the least
     excess; an exempted place is no farther from its hub than that needs (a whole km); or stop (`none`, exit 3).
     """
-    travel_gap: Rate | None = None
+    travel_gap: Gap | None = None
     """The proof asked of the travel stage; without it, `solver.gap`."""
     seed: int = 1
     """Seed of the search."""
