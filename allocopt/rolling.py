@@ -73,15 +73,24 @@ def _over_all_years(loaded: Loaded, model: Model) -> list[Fault]:
     return [Fault(f"{name} {said}", cure, f"{kind}.{name}", loaded.mark(kind)) for kind, name in found]
 
 
-def make_rolling_plan(facts: Facts, *, tell: Callable[[str], None]) -> Plan:
-    """The years one after another, then one plan of them all. Raises as `make_plan` does."""
+def make_rolling_plan(
+    facts: Facts,
+    *,
+    tell: Callable[[str], None],
+    reached: Callable[[Facts], None] = lambda year: None,  # noqa: ARG005 - the default listener ignores it
+) -> Plan:
+    """The years one after another, then one plan of them all. Raises as `make_plan` does; `reached` is given the facts
+    of each year before it is decided.
+    """
     situation, carry = facts.situation, facts.loaded.scenario.carry_forward
     opening, carried = situation.baseline, np.zeros(len(situation.places))
     plans: list[Plan] = []
     openings, calls = np.zeros_like(situation.target), np.zeros_like(situation.target)
     for step in range(len(situation.years)):
         openings[:, step], calls[:, step] = opening, carried
-        plans.append(make_plan(one_year(facts, step, opening, carried), tell=tell))
+        year = one_year(facts, step, opening, carried)
+        reached(year)
+        plans.append(make_plan(year, tell=tell))
         given = whole_pounds(plans[-1].allocation[:, 0], total=round(float(situation.pot[step]) * 1e6))
         opening = given / 1e6
         if carry is not None:
