@@ -60,8 +60,15 @@ def check_path(loaded: Loaded) -> None:
         problems.append(Fault(said, "say inputs.spend", "carry_forward", loaded.mark("carry_forward")))
     if is_rolling(scenario):
         problems += _over_all_years(loaded, load_model(scenario.model[0]))
+        problems += _frontiers(loaded)
     if problems:
         raise ScenarioFault("the path cannot be taken", tuple(problems))
+
+
+def _frontiers(loaded: Loaded) -> list[Fault]:
+    said = "a frontier is traced on one programme, and each year of a rolling path is a programme of its own"
+    cure = "write path: joint, ask for one year, or leave the frontier out"
+    return [Fault(said, cure, "frontier", loaded.mark("frontier"))] if loaded.scenario.frontier else []
 
 
 def _over_all_years(loaded: Loaded, model: Model) -> list[Fault]:
