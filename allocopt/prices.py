@@ -164,8 +164,12 @@ def _priced(first: _First, rule: Rule) -> Price:
     try:
         if rule.name == "budget":
             return _pot(first)
-        if rule.hard:
+        if rule in first.plan.model.always:
             return Price(None, "", "always holds: not for sale")
+        if rule.name == "reserve":
+            return Price(
+                None, "", "not priced: what is held back is not in the pot; budget says what £1m more is worth"
+            )
         return _eased(first, rule) if rule.relax else _dropped(first, rule)
     except (Infeasible, Unbounded, Stopped, InputFault):
         return Price(None, "", "not priced: the eased programme could not be solved")

@@ -60,8 +60,15 @@ def check_path(loaded: Loaded) -> None:
         problems.append(Fault(said, "say inputs.spend", "carry_forward", loaded.mark("carry_forward")))
     if is_rolling(scenario):
         problems += _over_all_years(loaded, load_model(scenario.model[0]))
+        problems += _frontiers(loaded)
     if problems:
         raise ScenarioFault("the path cannot be taken", tuple(problems))
+
+
+def _frontiers(loaded: Loaded) -> list[Fault]:
+    said = "a frontier is traced on one programme, and each year of a rolling path is a programme of its own"
+    cure = "write path: joint, ask for one year, or leave the frontier out"
+    return [Fault(said, cure, "frontier", loaded.mark("frontier"))] if loaded.scenario.frontier else []
 
 
 def _over_all_years(loaded: Loaded, model: Model) -> list[Fault]:
@@ -73,15 +80,24 @@ def _over_all_years(loaded: Loaded, model: Model) -> list[Fault]:
     return [Fault(f"{name} {said}", cure, f"{kind}.{name}", loaded.mark(kind)) for kind, name in found]
 
 
-def make_rolling_plan(facts: Facts, *, tell: Callable[[str], None]) -> Plan:
-    """The years one after another, then one plan of them all. Raises as `make_plan` does."""
+def make_rolling_plan(
+    facts: Facts,
+    *,
+    tell: Callable[[str], None],
+    reached: Callable[[Facts], None] = lambda year: None,  # noqa: ARG005 - the default listener ignores it
+) -> Plan:
+    """The years one after another, then one plan of them all. Raises as `make_plan` does; `reached` is given the facts
+    of each year before it is decided.
+    """
     situation, carry = facts.situation, facts.loaded.scenario.carry_forward
     opening, carried = situation.baseline, np.zeros(len(situation.places))
     plans: list[Plan] = []
     openings, calls = np.zeros_like(situation.target), np.zeros_like(situation.target)
     for step in range(len(situation.years)):
         openings[:, step], calls[:, step] = opening, carried
-        plans.append(make_plan(one_year(facts, step, opening, carried), tell=tell))
+        year = one_year(facts, step, opening, carried)
+        reached(year)
+        plans.append(make_plan(year, tell=tell))
         given = whole_pounds(plans[-1].allocation[:, 0], total=round(float(situation.pot[step]) * 1e6))
         opening = given / 1e6
         if carry is not None:

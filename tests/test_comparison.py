@@ -43,6 +43,13 @@ def test_what_was_asked_and_what_came_out_stand_side_by_side(tmp_path):
     assert dict(movers) == {place: gbp for place, gbp in difference.items() if gbp}
 
 
+def test_tables_that_are_the_same_are_said_to_be_input_tables(tmp_path):
+    folders = [str(made(tmp_path, rate).folder) for rate in ("0%", "4%")]
+    said = CliRunner().invoke(app, ["compare", *folders]).stdout
+    assert "Input tables whose bytes differ: none" in said
+    assert "Places whose money differs most, in pounds" in said
+
+
 def test_a_run_does_not_differ_from_itself(tmp_path):
     folder = made(tmp_path, "1%").folder
     assert folder is not None

@@ -20,6 +20,7 @@ from allocopt.cli import app
 from allocopt.diagnose import diagnose
 from allocopt.diagnose.conflicts import minimal_conflicts
 from allocopt.diagnose.levers import Lever, levers_of, moved
+from allocopt.diagnose.parts import Parts
 from allocopt.diagnose.search import Trials, smallest
 from allocopt.errors import Cure, Infeasible
 from allocopt.model import load_model
@@ -177,7 +178,16 @@ def test_rules_that_can_be_obeyed_are_not_explained_away(tmp_path):
     facts = gather(load(five_places(tmp_path)))
     failure = diagnose(facts, load_model("pace_of_change"), Infeasible("no allocation obeys every rule"))
     assert "every rule can be obeyed to the pound" in failure.message
-    assert failure.cures == ()
+    assert "single point" not in str(failure)
+
+
+def test_rules_that_always_hold_and_contradict_each_other_are_told_by_name(tmp_path, monkeypatch):
+    facts = gather(load(five_places(tmp_path)))
+    monkeypatch.setattr(Parts, "holds", lambda *_: False)
+    monkeypatch.setattr("allocopt.diagnose.reach", lambda *_: ["the least is too much"])
+    failure = diagnose(facts, load_model("pace_of_change"), Infeasible("no allocation obeys every rule"))
+    assert "the rules that always hold (budget) contradict each other" in failure.message
+    assert "budget: the least is too much" in str(failure)
 
 
 # years
@@ -238,6 +248,13 @@ def test_the_search_finds_a_number_that_is_not_affine_in_the_rows():
     found = smallest(Trials(lever, lambda value: _sheet(max(value, 0.0) ** 2, 20.0), lambda _: True, 10.0))
     assert found is not None
     assert lever.at(found.number) == pytest.approx(2.236)  # 5 ** 0.5, rounded down to a hundredth of a point
+
+
+def test_a_number_of_which_both_too_little_and_too_much_fail_is_found_from_the_present_value_outwards():
+    lever = Lever("floor", ("rate",), 3.0, -1, RATE)
+    found = smallest(Trials(lever, lambda value: _sheet(value**2, 20.0 if value > 1.5 else 1.0), lambda _: True, 10.0))
+    assert found is not None
+    assert lever.at(found.number) == pytest.approx(2.236)  # 5 ** 0.5; from 1.5 down ceilings of 1 leave nothing
 
 
 def test_a_number_that_never_helps_is_not_a_cure():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from itertools import permutations
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from typer.testing import CliRunner
 
 import allocopt
 from allocopt.cli import app
-from allocopt.errors import InputFault
+from allocopt.errors import InputFault, PlanRefused
 from allocopt.explain import explain
-from allocopt.explain.causes import CAUSES
+from allocopt.explain.causes import CAUSES, NO_CAUSE
 from allocopt.explain.shapley import in_pounds, shapley
 from allocopt.report.explanation import plain_text, sheets
+from allocopt.settings import Scenario
 
 TWO_PARTS = """formula:
   hospital: {share: 80%, need: weight, times: [mff]}
@@ -197,6 +199,50 @@ def test_two_runs_that_cannot_be_mixed_say_so(tmp_path):
         allocopt.errors.AllocoptError, match="the causes cannot be told apart: money of five places and pace"
     ):
         explain(rich, "A", against=run_of(path))
+
+
+def test_the_causes_between_rolling_runs_are_those_of_rolling_runs(tmp_path):
+    path = path_over_years(tmp_path, ["£525m", "£546m"])
+    base = ["path=rolling", "rules.growth_ceiling.rate=12%"]
+    pace, need = "rules.growth_floor={rate: 3%, taper: {from: -25%, to: 60%}}", "formula.need.need=people"
+    runs = [run_of(path, *base, *more) for more in ([], [pace], [need], [pace, need])]
+    for place in "BDE":
+        tables = [pd.read_csv(folder / "allocations.csv").set_index(["place", "year"]) for folder in runs]
+        none, paced, needed, both = (int(table["allocation_gbp"][place, "2020-21"]) for table in tables)
+        found = explain(runs[3], place, against=runs[0]).against
+        said = dict(found.parts)
+        assert said["formula"] == pytest.approx((needed - none + both - paced) / 2, abs=1)
+        assert said["pace of change"] == pytest.approx((paced - none + both - needed) / 2, abs=1)
+        assert sum(said.values()) == both - none
+
+
+def test_the_kind_of_path_streams_and_carried_deficits_are_causes(tmp_path):
+    path = path_over_years(tmp_path, ["£525m", "£546m"])
+    wide = "rules.growth_floor={rate: 3%, taper: {from: -25%, to: 60%}}"
+    joint, rolling = run_of(path, wide), run_of(path, wide, "path=rolling")
+    found = explain(rolling, "B", against=joint).against
+    assert found.from_gbp != found.to_gbp
+    assert found.parts == (("pace of change", found.to_gbp - found.from_gbp),)
+    one = five_places(tmp_path)
+    paid = run_of(one, "streams.extra={value: £10m, recurrent: true}")
+    against = explain(paid, "E", against=run_of(one)).against
+    assert against.from_gbp != against.to_gbp
+    assert against.parts == (("money", against.to_gbp - against.from_gbp),)
+
+
+def test_every_section_of_a_scenario_is_a_cause_or_changes_no_allocation():
+    sections = [name for cause in CAUSES.values() for name in cause]
+    assert sorted([*sections, *NO_CAUSE]) == sorted(Scenario.model_fields)
+
+
+def test_a_difference_that_nothing_explains_is_no_waterfall(tmp_path):
+    path = five_places(tmp_path)
+    this = run_of(path)
+    other = Path(shutil.copytree(this, tmp_path / "other"))
+    text = (other / "allocations.csv").read_text(encoding="utf-8")
+    (other / "allocations.csv").write_text(text.replace(",102000000,", ",101000000,"), encoding="utf-8")
+    with pytest.raises(PlanRefused, match="amounts £1,000,000 apart, and what they say differently is not why"):
+        explain(this, "E", against=other)
 
 
 # attribution

@@ -87,6 +87,14 @@ def test_a_frontier_that_cannot_be_traced_is_told_with_its_key(tmp_path, name, w
     assert caught.value.problems[0].key == "frontier.0.y"
 
 
+def test_too_few_points_are_told_as_they_were_said(tmp_path):
+    with pytest.raises(InputFault) as caught:
+        traced(tmp_path, SCENARIO.replace("points: 5", "points: 1"))
+    (problem,) = caught.value.problems
+    assert (problem.key, problem.message) == ("frontier.points", "expected a number of at least 2, not 1")
+    assert problem.mark.line == 13
+
+
 def faults(folder, change):
     """What `verify` says of a frontier.csv that was changed and sealed again."""
     table = pd.read_csv(folder / "frontier.csv")

@@ -121,7 +121,7 @@ check.choice_tables
 check.shocks
 check.carried check.pools
 check.consortia
-diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.arithmetic diagnose.cures
+diagnose.levers diagnose.search diagnose.conflicts diagnose.parts diagnose.rolled diagnose.arithmetic diagnose.cures
 diagnose check.folder
 diagnose_grouping.questions diagnose_grouping.field
 diagnose_grouping.search diagnose_grouping.jointly

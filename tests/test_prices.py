@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from small_case import five_places, path_over_years
 
 import allocopt
+from allocopt.check.folder import verify
 from allocopt.plan import gather, make_plan
 from allocopt.price import Price
 from allocopt.prices import prices
@@ -62,6 +63,17 @@ def test_a_rule_without_numbers_is_priced_as_a_whole(tmp_path):
     assert found.price == pytest.approx(1.0)
     assert found.unit == "GBP m for the whole rule"
     assert found.words == "dropping no_further_under_target cuts gross deficit by £1.0m"
+
+
+def test_a_round_that_leaves_no_choice_is_priced_by_leaving_it_out(tmp_path):
+    # uniform growth gives 105 each, deficits of 35 + 7; without it they are 32 + 3
+    path = five_places(tmp_path)
+    found = priced(path, "rules.uniform_growth={}", "rules.reserve.share=0%")
+    assert (found["uniform_growth"].price, found["uniform_growth"].without) == pytest.approx((7.0, 7.0))
+    assert found["uniform_growth"].words == "dropping uniform_growth cuts gross deficit by £7.0m"
+    assert found["reserve"].price is None
+    folder = allocopt.run(path, set=["rules.uniform_growth={}", "rules.reserve.share=0%"], out=tmp_path).folder
+    assert [check for check in verify(folder).checks if not check.passed] == []
 
 
 def test_dropping_a_rule_is_two_runs_apart(tmp_path):

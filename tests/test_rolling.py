@@ -225,3 +225,23 @@ def test_a_path_of_equal_steps_to_target_is_written_and_verified(tmp_path):
     assert np.abs(column(found, "closing_dft_pct")[:, 2]).max() < 1e-5
     assert found.headline["projected_years_to_band"] is None
     assert [one for one in verify(found.folder).checks if not one.passed] == []
+
+
+def test_a_frontier_of_a_rolling_path_is_refused(tmp_path):
+    frontier = "frontier: {x: movement, y: shortfall_below_target, points: 3}\n"
+    with pytest.raises(InputFault, match="the path cannot be taken") as caught:
+        solved(tmp_path, ROLLING + frontier)
+    assert caught.value.exit == 2
+    (problem,) = caught.value.problems
+    assert problem.key == "frontier"
+    assert "each year of a rolling path is a programme of its own" in problem.message
+    assert solved(tmp_path, SCENARIO + frontier).record["frontier"][0]["proven"]
+
+
+def test_verify_finds_a_frontier_that_was_traced_on_a_rolling_path(tmp_path):
+    folder = solved(tmp_path, ROLLING, out=tmp_path).folder
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    record["scenario"]["frontier"] = [{"x": "movement", "y": "shortfall_below_target", "points": 3}]
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    said = {check.name: check.words for check in verify(folder).checks if not check.passed}
+    assert "traced with every opening held" in said["frontier"]

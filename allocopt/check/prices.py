@@ -100,7 +100,8 @@ def check_prices(of: Recompiled, known: Known, record: Plain, kept: Certificate)
 def _prices(first: _First, said: Plain) -> Iterator[Check]:
     rule, name = first.of.programme.rules[said["name"]], f"price {said['name']}"
     if said["price"] is None:
-        yield compared(name, _unpriced(rule, said), f"none is stated ({said['price_words']})")
+        always = rule in first.of.model.always and rule.name != "budget"
+        yield compared(name, _unpriced(said, always=always), f"none is stated ({said['price_words']})")
         return
     found, wrong = _Figures(first, rule, said), list[str]()
     try:
@@ -110,12 +111,12 @@ def _prices(first: _First, said: Plain) -> Iterator[Check]:
     yield compared(name, wrong, "; ".join(found.told))
 
 
-def _unpriced(rule: Rule, said: Plain) -> Iterator[str]:
+def _unpriced(said: Plain, *, always: bool) -> Iterator[str]:
     stated = [number for number in NUMBERS if said.get(number) is not None]
     if stated:
         yield f"{', '.join(stated)} stated for a rule without a price"
     hard = said["price_words"].startswith("always holds")
-    if hard != (rule.hard and rule.name != "budget") and not said["price_words"].startswith("not priced: "):
+    if hard != always and not said["price_words"].startswith("not priced: "):
         yield f"no price, and no reason for that: '{said['price_words']}'"
 
 
@@ -135,7 +136,7 @@ class _Figures:
             yield f"price_unit is {self.said['price_unit']!r}, not {wanted!r}"
         if self.said["without"] is not None:
             yield from self._gain("without", self._dropped(), float(self.said["without"]), "dropping the rule")
-        elif not self.rule.hard:
+        elif self.rule not in self.first.of.model.always:
             yield "`without` is not stated"
         if self.per_said is None:
             yield from self._spoken(price)

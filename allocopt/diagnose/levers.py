@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -19,9 +19,13 @@ from allocopt.settings import RuleSetting
 from allocopt.units import KILOMETRES, MONEY, RATE, Unit
 
 Way = Literal[1, -1]
-POT = "pot"
+POT, GROWTH = "pot", "growth"
+INDEX = ("places", "year", "path")
+"""What rules about allocations are asked for."""
 FARTHEST = {RATE.name: 10.0, KILOMETRES.name: 1000.0}
 """How far a rate (1,000 points) or a distance is moved at most; money and counts to twice or half."""
+STEPS_OF_A_COUNT = 100
+"""A count of a rule about allocations, such as the steps to target, is moved by as many at most."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,10 @@ class Lever:
     whole: bool = False
     inner: bool = False
     """Part of a larger value, such as the distance at which a taper begins: moved by 100 points at most."""
+    together: tuple[Parameter, tuple[Any, ...]] | None = None
+    """A list whose rates of growth are all moved alike, by the number that the lever stands for (0 at present)."""
+    far: float | None = None
+    """By how much it is moved at most, where that is not as for every number of its unit."""
 
     @property
     def key(self) -> str:
@@ -72,7 +80,7 @@ class Lever:
     @property
     def farthest(self) -> int:
         """The number of steps beyond which nothing is tried."""
-        far = FARTHEST.get(self.unit.name if self.unit else "")
+        far = FARTHEST.get(self.unit.name if self.unit else "") if self.far is None else self.far
         far = 1.0 if self.unit is RATE and self.inner else far
         least = self.before / 2 if far is None else self.before - far
         most = self.before * 2 if far is None else self.before + far
@@ -81,22 +89,36 @@ class Lever:
 
     def write(self, value: float) -> str:
         """As a scenario would say it."""
+        if self.together is not None:
+            return self.together[0].write(self.value(value))
         if self.unit:
             return self.unit.write(value)
         return str(round(value)) if self.whole or float(value).is_integer() else f"{value:.12g}"
 
+    def value(self, number: float) -> Any:
+        """What the scenario would hold: the number as text, or the list with its rates of growth moved by it."""
+        if self.together is None:
+            return self.write(number)
+        items = self.together[1]
+        return [one.model_copy(update={GROWTH: round(getattr(one, GROWTH) + number, 9)}) for one in items]
+
 
 def levers_of(rule: Rule, setting: RuleSetting) -> Iterator[Lever]:
     """The numbers of a rule that is on: its relaxing parameter one way, every other number both ways."""
+    allocates = rule.index in INDEX
     for name, parameter in rule.parameters.items():
         value = setting.parameters.get(name, parameter.default)
         ways: Sequence[Way] = (1, -1)
         if rule.relax and rule.relax[0] == name:
             ways = (1,) if rule.relax[1] == "up" else (-1,)
-        inner = isinstance(value, BaseModel)
+        inner = isinstance(value, BaseModel | list)
+        if isinstance(value, list) and value and all(hasattr(one, GROWTH) for one in value):
+            alike = Lever(rule.name, (name,), 0.0, 1, RATE, together=(parameter, tuple(value)))
+            yield from (replace(alike, way=way) for way in ways)
         for path, number, unit in _numbers((name,), value, parameter.unit):
             whole = isinstance(number, int) or (unit is None and float(number).is_integer())
-            yield from (Lever(rule.name, path, float(number), way, unit, whole, inner) for way in ways)
+            far = STEPS_OF_A_COUNT if whole and allocates and unit is None else None
+            yield from (Lever(rule.name, path, float(number), way, unit, whole, inner, far=far) for way in ways)
 
 
 def _numbers(
@@ -109,34 +131,45 @@ def _numbers(
     elif isinstance(value, Mapping):
         for key, one in value.items():
             yield from _numbers((*path, str(key)), one, unit)
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _numbers((*path, str(number)), one, unit)
     elif isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
             inner = unit_in(*field.metadata, field.annotation)
             yield from _numbers((*path, field.alias or name), getattr(value, name), inner)
 
 
-def moved(setting: RuleSetting, rule: Rule, path: Sequence[str], text: str) -> RuleSetting | None:
-    """The setting with the number at `path` written as `text`; None when the rule does not accept it."""
+def moved(setting: RuleSetting, rule: Rule, path: Sequence[str], value: Any) -> RuleSetting | None:
+    """The setting with what stands at `path` as `value` says (a number as text); None when the rule refuses it."""
     parameter = rule.parameters[path[0]]
     given = setting.parameters.get(path[0], parameter.default)
     try:
-        value = _moved(parameter, given, path[1:], text)
+        read = _moved(parameter, given, path[1:], value)
     except (ValidationError, ValueError):
         return None
-    return setting.model_copy(update={"parameters": {**setting.parameters, path[0]: value}})
+    return setting.model_copy(update={"parameters": {**setting.parameters, path[0]: read}})
 
 
-def _moved(parameter: Parameter, given: Any, path: Sequence[str], text: str) -> Any:
+def _moved(parameter: Parameter, given: Any, path: Sequence[str], value: Any) -> Any:
+    if path and not isinstance(given, Mapping):
+        return parameter.read(_within(given, path, value))
+    number = value if parameter.unit or not isinstance(value, str) else _number(value)
+    return {**given, path[0]: parameter.read(number)} if path else parameter.read(number)
+
+
+def _within(given: Any, path: Sequence[str], value: str) -> Any:
+    """What is given, as a scenario would say it, with the number at `path` written as `value`."""
     if not path:
-        return parameter.read(text if parameter.unit else _number(text))
-    if isinstance(given, BaseModel):
-        said = {
-            (field.alias or name): str(_said(getattr(given, name), field))
-            for name, field in type(given).model_fields.items()
-            if getattr(given, name) is not None
-        }
-        return parameter.read({**said, path[0]: text})
-    return {**given, path[0]: parameter.read(text if parameter.unit else _number(text))}
+        return value
+    if isinstance(given, list):
+        return [_within(one, path[1:], value) if str(number) == path[0] else one for number, one in enumerate(given)]
+    said = {
+        (field.alias or name): _said(getattr(given, name), field)
+        for name, field in type(given).model_fields.items()
+        if getattr(given, name) is not None
+    }
+    return {**said, path[0]: value}
 
 
 def _said(value: Any, field: Any) -> str:

@@ -24,6 +24,9 @@ from allocopt.units import MONEY
 Writer = Callable[[Facts, Model, Mapping[str, RuleSetting]], Compiled]
 """Compiles the rules of a model that always hold and those that are set, without objectives."""
 
+RESERVE, MOST_HELD = "reserve", 0.99
+OF_THE_POT = (POT, RESERVE)
+"""What decides how much there is to allocate, beside which every target is made anew."""
 LARGE = 10_000
 """Places times years."""
 PATIENCE = 30.0
@@ -61,6 +64,8 @@ class Parts:
     model: Model
     write: Writer = field(default_factory=WriteAllocation)
     cache: dict[tuple[str, str], Compiled | None] = field(default_factory=dict)
+    path: Facts | None = None
+    """The facts of all years, to which changes are made, where `facts` are one year of a rolling path"""
 
     @property
     def settings(self) -> Mapping[str, RuleSetting]:
@@ -70,13 +75,13 @@ class Parts:
 
     @property
     def kept(self) -> tuple[Rule, ...]:
-        """The rules that always hold and those that are hard: never offered as a cure."""
-        return (*self.model.always, *(rule for rule in self.model.rules if rule.hard and rule.name in self.settings))
+        """The rules that always hold: never offered as a cure."""
+        return tuple(self.model.always)
 
     @property
     def named(self) -> tuple[Rule, ...]:
-        """The other rules that are on, in the order of the model."""
-        return tuple(rule for rule in self.model.rules if not rule.hard and rule.name in self.settings)
+        """The rules that the scenario switches on, in the order of the model."""
+        return tuple(rule for rule in self.model.rules if rule.name in self.settings)
 
     @property
     def large(self) -> bool:
@@ -111,33 +116,77 @@ class Parts:
         return False if compiled is None else possible(compiled, time_limit=PATIENCE)
 
     def programme(self, lever: Lever, value: float) -> Compiled | None:
-        """The whole programme with one number as `--set` would write it; None when it is refused."""
-        if lever.owner == POT:
-            return self._with_pot(lever, lever.write(value))
+        """The whole programme with one number as `--set` would write it; None when it is refused.
+
+        Of one year of a rolling path: that year's, on what the years before it leave without the change.
+        """
+        if lever.owner in OF_THE_POT:
+            facts = self.changed(lever, value)
+            return None if facts is None else Parts(self._here(facts), self.model, self.write).whole(self.named)
         setting = self._moved(lever, value)
         return None if setting is None else self.whole(self.named, {lever.owner: setting})
+
+    def _here(self, facts: Facts) -> Facts:
+        """Changed facts as far as they are about the year that is looked at."""
+        if self.path is None:
+            return facts
+        year, whole = self.facts.situation, facts.situation
+        at = slice(whole.years.index(year.years[0]), whole.years.index(year.years[0]) + 1)
+        reserve = None if whole.reserve is None else whole.reserve[at]
+        year = replace(year, pot=whole.pot[at], target=whole.target[:, at], reserve=reserve)
+        return replace(facts, situation=year)
 
     def accepts(self, lever: Lever, value: float) -> bool:
         """Whether the scenario may say this value."""
         return lever.owner == POT or self._moved(lever, value) is not None
 
-    def _moved(self, lever: Lever, value: float) -> RuleSetting | None:
-        setting, rule = self.settings[lever.owner], self.model.rule(lever.owner)
-        return moved(setting, rule, lever.path, lever.write(value))
-
-    def _with_pot(self, lever: Lever, text: str) -> Compiled | None:
+    def changed(self, lever: Lever, value: float) -> Facts | None:
+        """The facts with one number as `--set` would write it; None when it is refused."""
+        facts = self.path or self.facts
         try:
-            facts = with_pot(self.facts, lever.path[1:], MONEY.parse(text))
+            if lever.owner == POT:
+                return with_pot(facts, lever.path[1:], MONEY.parse(lever.write(value)))
+            setting = self._moved(lever, value)
+            return None if setting is None else with_rules(facts, {**self._rules, lever.owner: setting})
         except InputFault:
             return None
-        return Parts(facts, self.model, self.write).whole(self.named)
+
+    def without(self, rule: Rule) -> Facts:
+        """The facts without one rule."""
+        return with_rules(
+            self.path or self.facts, {name: one for name, one in self._rules.items() if name != rule.name}
+        )
+
+    @property
+    def _rules(self) -> Mapping[str, RuleSetting]:
+        return self.facts.loaded.scenario.rules
+
+    def _moved(self, lever: Lever, value: float) -> RuleSetting | None:
+        setting, rule = self.settings[lever.owner], self.model.rule(lever.owner)
+        return moved(setting, rule, lever.path, lever.value(value))
 
     def levers(self, names: Sequence[str]) -> Iterator[Lever]:
-        """Every number of the rules of these names, and the pot."""
+        """Every number of the rules of these names, the share that is held back, and the pot; of a rolling path none of
+        later years.
+        """
+        years = self.facts.situation.years
+        later = [] if self.path is None else list(self.path.situation.years)
+        later = later[later.index(years[0]) + 1 :] if later else []
+        yield from (lever for lever in self._levers(names) if not set(lever.path) & set(later))
+
+    def _levers(self, names: Sequence[str]) -> Iterator[Lever]:
         for rule in self.named:
-            if rule.name in names:
+            if rule.name in names and rule.name != RESERVE:
                 yield from levers_of(rule, self.settings[rule.name])
+        if self.reserve_moves:
+            for lever in levers_of(self.model.rule(RESERVE), self.settings[RESERVE]):
+                yield replace(lever, far=lever.before if lever.way == -1 else MOST_HELD - lever.before)
         yield from pot_levers(self.facts)
+
+    @property
+    def reserve_moves(self) -> bool:
+        """Whether a share is held back of a pot that the scenario itself states."""
+        return RESERVE in self.settings and self.facts.loaded.scenario.pot.value is not None
 
 
 def pot_levers(facts: Facts) -> Iterator[Lever]:
@@ -151,6 +200,15 @@ def pot_levers(facts: Facts) -> Iterator[Lever]:
     ways: tuple[Way, Way] = (1, -1)
     for path, amount in amounts.items():
         yield from (Lever(POT, path, amount, way, MONEY) for way in ways)
+
+
+def with_rules(facts: Facts, rules: Mapping[str, RuleSetting]) -> Facts:
+    """The facts with other rules, and the pot that these leave."""
+    scenario = facts.loaded.scenario.model_copy(update={"rules": dict(rules)})
+    loaded = replace(facts.loaded, scenario=scenario)
+    if facts.loaded.scenario.rules.get(RESERVE) == rules.get(RESERVE):
+        return replace(facts, loaded=loaded)
+    return facts_of(loaded, inputs_with_pot(facts.inputs, scenario))
 
 
 def with_pot(facts: Facts, years: Sequence[str], amount: float) -> Facts:

@@ -17,8 +17,10 @@ from allocopt.solve.compiled import Compiled
 
 BESIDE = 100
 """Steps to the programme beside, which says how the rows change with the number."""
-LEAPS = 2
-"""Refutations in a row before steps are doubled instead: where coefficients change, each says little."""
+LEAPS, INNER_LEAPS = 8, 2
+"""Refutations in a row before steps are doubled too: where coefficients change, each says little."""
+FURTHER = (0, 1, 2, 4, 8, 16)
+"""Steps beyond the least that can be obeyed at which the plan itself is made, until one succeeds."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Trials:
     accepts: Callable[[float], bool]
     """Whether the scenario accepts the value at all."""
     time_limit: float
+    plans: Callable[[float], bool | None] | None = None
+    """Whether the plan of the whole scenario can be made with the lever at a value, where that is affordable."""
+    decides: bool = False
+    """True where `plans` alone decides and the programme only says where to look: years decided one after another."""
     built: dict[int, Compiled | None] = field(default_factory=dict)
     misses: dict[int, Unmet | None] = field(default_factory=dict)
     answers: dict[int, bool | None] = field(default_factory=dict)
@@ -56,6 +62,8 @@ class Trials:
         return self.answers[number]
 
     def _works(self, number: int) -> bool | None:
+        if self.decides and self.plans is not None:
+            return self.plans(self.lever.at(number))
         compiled = self.at(number)
         if compiled is None:
             return False
@@ -85,17 +93,32 @@ class Trials:
         start, end = self.lever.at(number), self.lever.at(beside)
         return self.lever.beyond(start + way * (end - start))
 
+    def never(self, number: int, far: int) -> bool:
+        """Whether the prices that refute step `number` refute every step up to `far`: rows affine in the number."""
+        near, other = self.at(number), self.at(far)
+        if self.decides or self.lever.inner or near is None or other is None:
+            return False
+        missed = self._missed(number)
+        if missed is None or missed.answer is not False or near.rows != other.rows or near.columns != other.columns:
+            return False
+        return settled_at(near, other, missed.prices) is None
+
+    def planned(self, number: int) -> int | None:
+        """The first step from `number` on, of those beside it, at which the plan itself can be made."""
+        if self.plans is None or self.decides:
+            return number
+        steps = (number + more for more in FURTHER if number + more <= self.lever.farthest)
+        return next((step for step in steps if self.plans(self.lever.at(step))), None)
+
 
 def smallest(trials: Trials) -> Found | None:
     """The least step that makes the programme possible; None when none was found.
 
-    First by the prices alone, each of which shows that nothing smaller works; then, where they fall short, between a
-    step that fails and one that works. The second part takes it that what works keeps working when it is moved on, as
-    for every limit.
+    Outwards from the present value: by the prices, each of which shows that nothing smaller works, then in doubled
+    steps; then between a step that fails and one that works. The last part takes it that what works keeps working when
+    it is moved on, as for every limit.
     """
-    low, high = _by_prices(trials)
-    if high is None:
-        low, high = _doubling(trials, low)
+    low, high = _outwards(trials)
     if high is None:
         return None
     first = True
@@ -104,31 +127,28 @@ def smallest(trials: Trials) -> Found | None:
         first = False
         middle = (low + high) // 2 if guess is None else min(max(guess, low + 1), high - 1)
         low, high = (low, middle) if trials.works(middle) else (middle, high)
-    return Found(high, least=low == 0 or trials.works(low) is False)
+    made = trials.planned(high)
+    if made is None:
+        return None
+    fails = trials.works(made - 1) is False if made == high else made == high + 1
+    return Found(made, least=made == 1 or fails)
 
 
-def _by_prices(trials: Trials) -> tuple[int, int | None]:
-    """The last step that failed and the first that worked, going from refutation to refutation."""
-    low, far = 0, _accepted(trials)
-    for _ in range(LEAPS):
+def _outwards(trials: Trials) -> tuple[int, int | None]:
+    """The last step that failed and the first that worked, going out from the present value."""
+    low, far, leaps = 0, _accepted(trials), 0
+    most = INNER_LEAPS if trials.lever.inner else LEAPS
+    while low < far:
         guess = trials.least_possible(low, far)
-        if guess is None or not low < guess <= far:
+        if guess is None and trials.never(low, far):
             return low, None
-        if trials.works(guess):
-            return low, guess
-        low = guess
+        step = low + 1 if guess is None else max(guess, low + 1)
+        step = step if guess is not None and leaps < most else max(step, 2 * low)
+        step, leaps = min(step, far), leaps + 1
+        if trials.works(step):
+            return low, step
+        low = step
     return low, None
-
-
-def _doubling(trials: Trials, low: int) -> tuple[int, int | None]:
-    """A step that fails and one that works, at most twice as far; none where the farthest step fails."""
-    far = _accepted(trials)
-    if not far or not trials.works(far):
-        return low, None
-    high = low + 1
-    while high < far and not trials.works(high):
-        low, high = high, 2 * high
-    return low, min(high, far)
 
 
 def _accepted(trials: Trials) -> int:

@@ -32,7 +32,7 @@ def diagnose_grouping(case: Case, failure: Infeasible) -> Infeasible:
     """The failure with its reasons (`problems`) and its cures, each tried; as it is where nothing was found out."""
     troubled = case.settle()
     if not troubled:
-        said = "every part can be solved by itself, yet no plan was found: some limits meet at a single point"
+        said = "every part can be solved by itself, yet no plan was found"
         return _untried(failure, end=Problem(said, "ease one limit a little", "rules"))
     if not any(holds is False for _, holds in troubled):
         return _by_hand(case, failure, troubled)

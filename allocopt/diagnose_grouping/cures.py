@@ -197,13 +197,13 @@ def _at(case: Case, lever: Lever, number: int, way: Way, plan: Ints | None) -> A
 
 
 def _setting(case: Case, lever: Lever, number: int) -> tuple[Settings, Facts | None] | None:
-    text = lever.write(lever.at(number))
+    value = lever.value(lever.at(number))
     if lever.owner == POT:
         try:
-            return case.settings, with_pot(case.facts, lever.path[1:], MONEY.parse(text))
+            return case.settings, with_pot(case.facts, lever.path[1:], MONEY.parse(value))
         except InputFault:
             return None
-    setting = moved(case.settings[lever.owner], case.model.rule(lever.owner), lever.path, text)
+    setting = moved(case.settings[lever.owner], case.model.rule(lever.owner), lever.path, value)
     return None if setting is None else ({**case.settings, lever.owner: setting}, None)
 
 

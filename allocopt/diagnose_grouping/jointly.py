@@ -57,7 +57,8 @@ class Jointly:
             return None
         parts = Parts(facts, about_allocations(self.model))
         own = {name: one for name, one in settings.items() if self.model.rule(name).index not in INDEX}
-        compiled = parts.whole([self.model.rule(name) for name in own if not self.model.rule(name).hard], own)
+        on = [self.model.rule(name) for name in own]
+        compiled = parts.whole([rule for rule in on if rule not in self.model.always], own)
         return False if compiled is None else possible(compiled, time_limit=seconds)
 
     def _together(self, facts: Facts, settings: Settings, way: Way, plan: Ints | None) -> Answer:

@@ -1,9 +1,9 @@
 """Why an allocation differs from another run's: the part of each cause, order-free, adding up to the pound.
 
-A cause is a section of the scenario: data (tables, baseline, spend), formula, money (pot and years), pace of change
-(model, rules, objectives). Every mixture of the two runs' sections is solved once (2^n programmes for n causes that
-differ; the two runs themselves are taken as they are), and the parts are Shapley values. Imports `recalled`,
-`shapley`, `plan`.
+A cause is a section of the scenario: data (tables, baseline, spend), formula, money (pot, years, streams, deficits
+carried forward), pace of change (model, rules, objectives, kind of path). Every mixture of the two runs' sections is
+solved once, as a run would solve it (2^n programmes for n causes that differ; the two runs themselves are taken as they
+are), and the parts are Shapley values. Imports `recalled`, `shapley`, `plan`, `rolling`.
 """
 
 from __future__ import annotations
@@ -12,19 +12,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from allocopt.errors import Infeasible, InputFault, Problem
+from allocopt.errors import Infeasible, InputFault, PlanRefused, Problem
 from allocopt.explain.recalled import Recalled
 from allocopt.explain.shapley import in_pounds, shapley
-from allocopt.plan import gather, make_plan
+from allocopt.model import load_model
+from allocopt.plan import Plan, gather, make_plan
+from allocopt.rolling import check_path, is_rolling, make_rolling_plan
+from allocopt.scenario import Loaded
 from allocopt.settings import RuleSetting, Scenario
 
 CAUSES: Mapping[str, tuple[str, ...]] = {
-    "data": ("inputs",),
+    "data": ("inputs", "stress"),
     "formula": ("formula",),
-    "money": ("pot", "years"),
-    "pace of change": ("model", "rules", "objectives", "solver"),
+    "money": ("pot", "years", "streams", "carry_forward"),
+    "pace of change": ("model", "rules", "objectives", "path", "solver"),
 }
 """The sections of a scenario that make up each cause."""
+NO_CAUSE = ("format", "name", "why", "source", "formulas", "grouping", "choice", "frontier", "report", "sweep")
+"""The sections that no allocation of an allocation model rests on."""
 IDLE = ("source", "why")
 
 
@@ -58,6 +63,9 @@ def causes_between(this: Recalled, other: Recalled, place: str, year: str, *, te
     found = shapley(differ, worth) if differ else {}
     pounds = in_pounds(list(found.values()), end - start) if differ else []
     parts = tuple(zip(found, pounds, strict=True))
+    if abs(sum(found.values()) * 1e6 - (end - start)) > 0.5:
+        said = f"the runs give {place} amounts £{abs(end - start):,} apart, and what they say differently is not why"
+        raise PlanRefused(said, (Problem(said, "run both scenarios again with this version, then explain"),))
     words = f"{other.record['name']}, {before} ({other.folder.name})"
     return Waterfall(words, start, parts, end, solved=worth.solved)
 
@@ -108,7 +116,7 @@ class _Mixtures:
         scenario = mixed(self.this.found.scenario, {cause: run.found.scenario for cause, run in source.items()})
         year = self.years["this" if source.get("money", self.this) is self.this else "other"]
         try:
-            table = make_plan(gather(replace(data.found, scenario=scenario))).table
+            table = _plan(replace(data.found, scenario=scenario)).table
         except (Infeasible, InputFault) as failure:
             what = " and ".join(f"{cause} of {run.record['name']}" for cause, run in source.items())
             failure.args = (f"the causes cannot be told apart: {what} do not go together: {failure.message}",)
@@ -116,6 +124,20 @@ class _Mixtures:
             raise
         row = table[(table["place"] == self.place) & (table["year"] == year)]
         return int(row["allocation_gbp"].iloc[0])
+
+
+def _plan(loaded: Loaded) -> Plan:
+    """The plan of a scenario as a run makes it. Raises Infeasible or InputFault."""
+    if load_model(loaded.scenario.model[0]).kind != "allocation":
+        said = f"model {loaded.scenario.model[0]} decides more than allocations"
+        raise InputFault(said, (Problem(said, "compare runs of an allocation model"),))
+    check_path(loaded)
+    facts = gather(loaded)
+    return make_rolling_plan(facts, tell=_quietly) if is_rolling(loaded.scenario) else make_plan(facts)
+
+
+def _quietly(step: str) -> None:
+    """The mixture is told, not its steps."""
 
 
 def mixed(base: Scenario, sections: Mapping[str, Scenario]) -> Scenario:

@@ -114,12 +114,12 @@ def show_comparison(found: Comparison) -> None:
         ("Figures", found.figures, 1),
         ("What was asked (internal units: GBP m, fractions)", found.settings, 1),
         ("Rules: rows that bind, and price", found.rules, 2),
-        ("Tables that differ", found.inputs, 1),
+        ("Input tables whose bytes differ", found.inputs, 1),
         ("Places whose money differs most, in pounds", found.movers, 2),
     )
     for title, frame, left in frames:
         if not len(frame):
-            none = "none, or no table was kept" if frame is found.movers else "no difference"
+            none = "none, or no table was kept" if frame is found.movers else "none"
             out.print(f"{title}: {none}")
             continue
         shown = frame.drop(columns=[name for name in found.runs[WIDE:] if name in frame])

@@ -54,7 +54,9 @@ def show_run(found: Run, *, quiet: bool = False) -> None:
         )
     )
     out.print(table("Rules", ["rule", "binding rows", "price of easing it"], map(rule_row, said["rules"]), left=1))
-    out.print(table(f"{region_title(found)} (against uniform growth)", *region_table(found.effects)))
+    headings, rows = region_table(found.effects)
+    title = f"{region_title(found)} (against uniform growth)"
+    out.print(table(title, headings, rows) if rows else f"{title}: no region or area is told apart")
     if "formulas" in found.tables:
         out.print(table("Candidate formulas, against the scenario's own", *formula_table(found.effects), left=1))
     show_stress(said.get("stress", {}))
@@ -97,7 +99,7 @@ def region_table(effects: pd.DataFrame) -> tuple[list[str], list[tuple[str, ...]
     """The first grouping of the effects table as headings and rows."""
     first = next((name for name in ("by_region", "by_area") if (effects["table"] == name).any()), None)
     if first is None:
-        return ["no grouping"], []
+        return [], []
     wide = effects[effects["table"] == first].pivot_table(index="group", columns="measure", values="value", sort=False)
     wanted = {
         "places": "places",

@@ -71,6 +71,8 @@ def _placed(tree: Table, keys: Keys, location: tuple[int | str, ...]) -> tuple[K
     path = keys
     for part in map(str, location):
         node = find(tree, path)
+        if isinstance(node, Table) and part.isdigit() and not find(node, (part,)):
+            continue  # one map stands where a list of them may
         if node is None or find(node, (part,)) or not _LABEL.match(part):
             path = (*path, part) if part != "[key]" else path
         elif isinstance(node, Table) != part.startswith("dict") or isinstance(node, Items) != part.startswith("list"):

@@ -107,6 +107,13 @@ def test_tables_of_a_path_say_that_they_are_of_the_last_year(tmp_path, capsys):
     assert all(f"; of {last}, the last year, alone" in title for title in titles.values())
 
 
+def test_places_that_no_region_tells_apart_make_no_table(tmp_path, capsys):
+    show_run(allocopt.run(path_over_years(tmp_path, ["£525m", "£540m"]), set=["report.group_by=[]"], out=None))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "(against uniform growth): no region or area is told apart" in said
+    assert "no grouping" not in said
+
+
 @pytest.mark.parametrize(
     ("objectives", "words"),
     [
