@@ -162,6 +162,36 @@ def test_places_open_where_published_distances_say(tmp_path):
     assert list(explained.parts[0].columns) == ["baseline over 1 + far%"]
 
 
+GROWING = "population: people, previous_population: people_before"
+
+
+def with_growth(folder, columns: str):
+    rows = [line + end for line, end in zip(TABLE.split(), (",growth", ",3", ",1", ",2", ",4", ",0"), strict=True)]
+    (folder / "ccgs.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
+    text = SCENARIO.format(pot="£1.05bn").replace(GROWING, columns)
+    (folder / "minimum.yaml").write_text(text, encoding="utf-8")
+    return allocopt.run(folder / "minimum.yaml", out=folder / "runs")
+
+
+def test_published_population_growth_stands_for_the_population_before(tmp_path):
+    run = with_growth(tmp_path, "population: people, population_growth: growth")
+    limits = run.tables["limits"].set_index("place")
+    assert limits.loc[list(MINIMUM), "minimum_growth_pct"].to_dict() == pytest.approx(MINIMUM, abs=1e-6)
+    assert [one for one in verify(run.folder).checks if not one.passed] == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ("population_growth: growth", "it is the growth of a population, and none is named"),
+        (f"{GROWING}, population_growth: growth", "previous_population says it already"),
+    ],
+)
+def test_population_growth_alone_or_twice_is_told(tmp_path, columns, words):
+    with pytest.raises(InputFault, match=words):
+        with_growth(tmp_path, columns)
+
+
 def test_a_part_of_the_country_opens_where_its_published_distances_say(tmp_path):
     """Most of 209 CCGs: minimum growth as published, from distances to two decimals."""
     table = ccgs(209, seed=5)

@@ -221,7 +221,7 @@ def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats 
         target=target,
         population=people,
         spend=_spend(scenario["inputs"], places, tables, target, distance),
-        previous=_before(scenario["inputs"], places, first),
+        previous=_before(scenario["inputs"], places, first, people[:, 0]),
         reserve=held,
         columns={str(name): tuple(places[name]) for name in places.columns},
         roles=scenario["inputs"]["places"].get("columns", {}),
@@ -308,9 +308,12 @@ def _people(inputs: Plain, places: pd.DataFrame, tables: Mapping[str, Path | Non
     return np.asarray(found * (own / np.array([total[code] for code in codes]))[:, None])
 
 
-def _before(inputs: Plain, places: pd.DataFrame, first: Floats) -> Floats:
+def _before(inputs: Plain, places: pd.DataFrame, first: Floats, people: Floats) -> Floats:
     """(n,) people a year before the first year: with populations by year, those that the needs belong to."""
-    named = "previous_population" in inputs["places"].get("columns", {})
+    roles = inputs["places"].get("columns", {})
+    if "population_growth" in roles:
+        return np.asarray(people / (1.0 + figures(places, roles["population_growth"]) / 100.0))
+    named = "previous_population" in roles
     return (
         first if "populations" in inputs and not named else _population(inputs["places"], places, "previous_population")
     )

@@ -32,11 +32,15 @@ _BOUNDS = {
     "previous_population": Bounds(
         above=0, why="population growth is measured against it", cure="correct it, or leave the place out"
     ),
+    "population_growth": Bounds(
+        above=-100, why="nobody would be left", cure="write growth in per cent: 0.84, not 1.0084"
+    ),
     "latitude": Bounds(least=-90, most=90),
     "longitude": Bounds(least=-180, most=180),
     "imd": Bounds(),
     "hub": Bounds(least=0, most=1, cure="write 1 for a declared hub and 0 for any other place"),
 }
+PEOPLE = ("population", "previous_population", "population_growth")
 _DISTANCE = Bounds(above=-100, why="a place that has nothing is 100% under target", cure="write per cent: 3.5, -2")
 _MADE_GROUPS = {"imd_fifth": "imd", "need_decile": "population", "region": "region", "area": "area"}
 
@@ -69,7 +73,7 @@ def _treated(reading: Reading, table: Table) -> set[str]:
     roles, known = reading.roles, set()
     kept_whole = {name: cited.key for name, (cited, _) in _need_and_money(reading).items()}
     kept_whole |= dict.fromkeys(_within(reading), "inputs.baseline.shared.within")
-    kept_whole |= {roles[role]: role for role in ("population", "previous_population") if role in roles}
+    kept_whole |= {roles[role]: role for role in PEOPLE if role in roles}
     for given in reading.scenario.inputs.places.missing:
         name, keys = roles.get(given, given), ("inputs", "places", "missing", given)
         if name not in table.columns:

@@ -55,6 +55,8 @@ class PlaceColumns(Frozen):
     """Registered people: weights, per-head figures, list-size noise."""
     previous_population: str | None = None
     """Registered people a year before: rules about population growth."""
+    population_growth: str | None = None
+    """Instead of the people a year before: growth of the population over that year, in per cent, as published."""
     latitude: str | None = None
     longitude: str | None = None
     imd: str | None = None
