@@ -215,6 +215,38 @@ def test_a_part_of_the_country_opens_where_its_published_distances_say(tmp_path)
     assert [one for one in verify(run.folder).checks if not one.passed] == []
 
 
+def with_distances(folder, far, *, places: int = 1):
+    header, *given = TABLE.split()
+    lines = [line.split(",") for line in given]
+    rows = [
+        ",".join([f"{cells[0]}{copy}", *cells[1:], one])
+        for copy in range(places)
+        for cells, one in zip(lines, far, strict=True)
+    ]
+    (folder / "ccgs.csv").write_text("\n".join([f"{header},far", *rows, ""]), encoding="utf-8")
+    text = SCENARIO.format(pot=f"£{1.05 * places}bn").replace("need: need", "opening_dft: far")
+    (folder / "minimum.yaml").write_text(text, encoding="utf-8")
+    return allocopt.run(folder / "minimum.yaml", out=folder / "runs")
+
+
+def test_distances_may_say_that_they_are_per_cent(tmp_path):
+    run = with_distances(tmp_path, ["-20%", "5.00%", "7.5%", "10%", "-1.954%"])
+    assert run.allocations["opening_dft_pct"].to_list() == pytest.approx([-20, 5, 7.5, 10, -1.954], abs=2e-6)
+    assert [one for one in verify(run.folder).checks if not one.passed] == []
+
+
+def test_distances_of_which_some_alone_say_per_cent_are_refused(tmp_path):
+    with pytest.raises(InputFault, match="the unit stands in the scenario"):
+        with_distances(tmp_path, ["-20%", "5", "7.5", "10", "-1.954"])
+
+
+@pytest.mark.parametrize(("by", "told"), [(100, True), (1, False)])
+def test_distances_that_look_like_fractions_are_noticed(tmp_path, by, told):
+    far = [f"{one / by:.6f}" for one in (-20, 5, 7.5, 10, -1.954)]
+    warnings = with_distances(tmp_path, far, places=2).record["warnings"]
+    assert any("if they are fractions (0.05 for 5%)" in one for one in warnings) == told
+
+
 def test_published_distances_without_a_baseline_of_each_place_are_refused(tmp_path):
     run_of(tmp_path, "£1.05bn")
     sets = [

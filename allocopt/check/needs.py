@@ -16,8 +16,8 @@ ADDS_UP = 5e-5
 
 
 def figures(frame: pd.DataFrame, column: str) -> Floats:
-    """The cells of a column as numbers."""
-    return np.array([float(cell) for cell in frame[column]])
+    """The cells of a column as numbers; those in per cent may say so."""
+    return np.array([float(cell.rstrip("%")) for cell in frame[column]])
 
 
 def target_of(

@@ -33,7 +33,7 @@ _BOUNDS = {
         above=0, why="population growth is measured against it", cure="correct it, or leave the place out"
     ),
     "population_growth": Bounds(
-        above=-100, why="nobody would be left", cure="write growth in per cent: 0.84, not 1.0084"
+        above=-100, why="nobody would be left", cure="write growth in per cent: 0.84, not 1.0084", percent=True
     ),
     "latitude": Bounds(least=-90, most=90),
     "longitude": Bounds(least=-180, most=180),
@@ -41,7 +41,11 @@ _BOUNDS = {
     "hub": Bounds(least=0, most=1, cure="write 1 for a declared hub and 0 for any other place"),
 }
 PEOPLE = ("population", "previous_population", "population_growth")
-_DISTANCE = Bounds(above=-100, why="a place that has nothing is 100% under target", cure="write per cent: 3.5, -2")
+_DISTANCE = Bounds(
+    above=-100, why="a place that has nothing is 100% under target", cure="write per cent: 3.5, -2", percent=True
+)
+_MANY, _NARROW = 10, 0.5
+"""Places of which some lie beyond half a point from target, unless their distances are fractions."""
 _MADE_GROUPS = {"imd_fifth": "imd", "need_decile": "population", "region": "region", "area": "area"}
 
 
@@ -60,8 +64,17 @@ def frame(reading: Reading, kept: Keyed) -> pd.DataFrame:
     for name, (cited, bounds) in figures.items():
         values = numbers(table, kept.codes, name, cited, reading.problems, bounds=bounds, may_be_empty=name in treated)
         columns[name] = pd.Series(values, index=index)
+        if bounds is _DISTANCE and len(values) >= _MANY and 0 < abs(values).max() < _NARROW:
+            reading.notes.append(_fractions_words(name, float(abs(values).max())))
     raw = {name: _text(cells, index) for name, cells in table.columns.items() if name not in columns}
     return pd.DataFrame({name: columns[name] if name in columns else raw[name] for name in table.columns}, index=index)
+
+
+def _fractions_words(name: str, most: float) -> str:
+    return (
+        f"column '{name}' is read in per cent, and no distance in it is larger than {most:g}%: if they are fractions "
+        "(0.05 for 5%), multiply them by 100"
+    )
 
 
 def _text(cells: Sequence[str], index: pd.Index) -> pd.Series:
