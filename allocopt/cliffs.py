@@ -3,7 +3,8 @@
 Every rule about places is asked for its limit at distances 0.01 points apart, all else equal: the rule's own function
 decides (for all distances at once where it can), nothing is written again. Where two neighbours differ by more than
 the slope around them, the interval is halved until what is left is the jump itself: a taper or any continuous schedule
-leaves nothing. Imports `plan`, `figures` and below.
+leaves nothing. A slope as steep as a tenth of a point for a hundredth is a cliff in all but name (ten times what would
+turn the order of two places round) and is told from its foot to its edge. Imports `plan`, `figures` and below.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ STEP = 1e-4
 """A hundredth of a point of distance from target."""
 JUMP = 1e-7
 """A jump in growth below a hundred-thousandth of a point is none."""
+STEEP = 1e-3
+"""A tenth of a point of growth: what a hundredth of a point of distance may change without being a cliff."""
 _HALVINGS = 40
 Limit = float | Column
 Ask = Callable[[Limit], tuple[str, Any] | None]
@@ -43,10 +47,19 @@ class Cliff:
     before_pct: float
     after_pct: float
     jump_pct: float
+    over_points: float = 0.0
+    """Points of distance over which it happens; 0 for a jump."""
 
     @property
     def words(self) -> str:
         """One sentence for notes."""
+        if self.over_points:
+            end = self.at_dft_pct + self.over_points
+            return (
+                f"cliff edge: the {self.side} growth under {self.rule} goes from {self.before_pct:.4g}% to "
+                f"{self.after_pct:.4g}% between {self.at_dft_pct:+.2f}% and {end:+.2f}% from "
+                f"target ({self.year}): two places a hundredth of a point apart may differ by over a tenth of a point"
+            )
         return (
             f"cliff edge: the {self.side} growth under {self.rule} jumps from {self.before_pct:.4g}% to "
             f"{self.after_pct:.4g}% at {self.at_dft_pct:+.2f}% from target ({self.year}): two places a hundredth of a "
@@ -169,6 +182,24 @@ def _jumps(name: str, year: str, ask: Ask, grid: Array, value: Array | None) -> 
             continue
         points = [round(100 * one, 6) + 0.0 for one in (high, before[1], after[1], after[1] - before[1])]
         yield Cliff(name, year, _SIDES[before[0]], *points)
+        value = np.append(value[: spot + 1], value[spot + 1 :] - (after[1] - before[1]))
+    yield from _steep(name, year, ask, grid, value)
+
+
+def _steep(name: str, year: str, ask: Ask, grid: Array, value: Array) -> Iterator[Cliff]:
+    """Stretches, jumps apart, on which growth changes by more than STEEP from each distance to the next."""
+    change = np.diff(value)
+    way = np.where(np.abs(change) > STEEP, np.sign(change), 0.0)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0.0], way, [0.0]])))
+    for start, end in pairwise(edges.tolist()):
+        if way[start] == 0:
+            continue
+        found = ask(float(grid[start]))
+        assert found is not None
+        low = found[1]
+        high = low + float(value[end] - value[start])
+        points = [round(100 * one, 6) + 0.0 for one in (grid[start], low, high, high - low, grid[end] - grid[start])]
+        yield Cliff(name, year, _SIDES[found[0]], *points)
 
 
 def _narrowed(ask: Ask, low: float, high: float) -> tuple[float, float]:

@@ -4,7 +4,9 @@
                b_p / (1 + d_p) from a baseline b_p and a published opening distance from target d_p)
     target_p = sum_a amount_ap + (pot - sum of amounts) x sum_c share_c x n_cp / sum_q n_cq
 
-With populations by year the need of a place grows with its people: n_cpt = n_cp x people_pt / people_p.
+With populations by year the need of a place grows with its people: n_cpt = n_cp x people_pt / people_p. Published
+distances say what targets are, not only how they are shared: where those of a table do not add up to its baselines (it
+is not the whole country), targets add up to as much more or less than the pot.
 
 Weighted capitation as published for English places: domain section 3 holds the weights. Imports `inputs`, `errors`,
 `units` and the types of `settings`.
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from allocopt.settings import Component, Scenario
 
 
+ROUNDED = 5e-5
+"""Of the money: what distances to a hundredth of a point, or a tenth for many places, may miss by rounding."""
+
+
 @dataclass(frozen=True)
 class Targets:
     """What the formula gives: frames are place x year."""
@@ -33,7 +39,7 @@ class Targets:
     share: pd.DataFrame
     """Sums to 1 in every year."""
     target: pd.DataFrame
-    """GBP million; sums to the pot of the year."""
+    """GBP million; sums to the pot of the year, but for places that published distances put off target as a whole."""
     components: Mapping[str, pd.DataFrame]
     """Component -> GBP million; they add up to `target`."""
 
@@ -60,7 +66,9 @@ def targets(scenario: Scenario, inputs: Inputs) -> Targets:
             )
         )
     components = {
-        name: _by_year(amounts[name], inputs) if name in amounts else fractions[name] * rest
+        name: _by_year(amounts[name], inputs)
+        if name in amounts
+        else fractions[name] * rest * whole(scenario, inputs, name)
         for name in scenario.formula
     }
     target = pd.DataFrame(
@@ -88,6 +96,33 @@ def need(component: Component, inputs: Inputs) -> pd.Series:
     for name in component.times:
         needs = needs * inputs.places[name]
     return needs
+
+
+def whole(scenario: Scenario, inputs: Inputs, name: str) -> float:
+    """What the targets of a component are of its places' money, all together: sum of b_p / (1 + d_p) over sum of b_p.
+
+    1 for needs, for distances that add up but for their rounding, and beside components that are no distances.
+    """
+    alone = all(component.opening_dft is not None for component in scenario.formula.values())
+    if not alone or inputs.baseline is None:
+        return 1.0
+    found = float(need(scenario.formula[name], inputs).sum() / inputs.baseline.sum())
+    return found if abs(found - 1.0) > ROUNDED else 1.0
+
+
+def whole_words(scenario: Scenario, inputs: Inputs, aims: Targets) -> tuple[str, ...]:
+    """A note where published distances put the places off target as a whole."""
+    total, pot = float(aims.target.iloc[:, 0].sum()), float(inputs.pot.iloc[0])
+    if all(whole(scenario, inputs, name) == 1.0 for name in scenario.formula):
+        return ()
+    off = 100.0 * (pot / total - 1.0)
+    side = "over" if off > 0 else "under"
+    said = (
+        f"by their published distances these places together are {abs(off):.2f}% {side} target (they are not the whole "
+        "country, or the baselines are not those of the distances): every place opens at its published distance, and "
+        f"targets add up to {say_money(total)}, the pot being {say_money(pot)}"
+    )
+    return (said,)
 
 
 def amount(name: str, component: Component, inputs: Inputs) -> pd.Series:

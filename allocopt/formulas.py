@@ -63,7 +63,8 @@ def compare_formulas(facts: Facts) -> Compared | None:
 
 
 def _pounds(target: pd.Series, facts: Facts) -> Pounds:
-    return whole_pounds(target.to_numpy(dtype=float), total=round(float(facts.inputs.pot.iloc[0]) * 1e6))
+    pot = round(float(facts.inputs.pot.iloc[0]) * 1e6)
+    return whole_pounds(target.to_numpy(dtype=float), total=pot if abs(1e6 * float(target.sum()) - pot) < 1 else None)
 
 
 def _by_place(facts: Facts, name: str, pounds: Mapping[str, Pounds]) -> pd.DataFrame:
@@ -87,8 +88,8 @@ def _by_place(facts: Facts, name: str, pounds: Mapping[str, Pounds]) -> pd.DataF
 
 def opening(facts: Facts, target: Pounds) -> np.ndarray:
     """Per cent of the opening distance from these targets: the baseline grown to the pot, against them."""
-    base = facts.situation.baseline * 1e6
-    return np.asarray(100.0 * (base * (target.sum() / base.sum()) / target - 1.0))
+    base, pot = facts.situation.baseline * 1e6, round(float(facts.inputs.pot.iloc[0]) * 1e6)
+    return np.asarray(100.0 * (base * (pot / base.sum()) / target - 1.0))
 
 
 def band(distance: np.ndarray) -> np.ndarray:

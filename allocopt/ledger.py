@@ -79,7 +79,8 @@ def _year(
     situation: Situation, step: int, baseline: Pounds, allocation: Array, before: pd.DataFrame | None
 ) -> pd.DataFrame:
     pot = round(float(situation.pot[step]) * 1e6)
-    target = whole_pounds(situation.target[:, step], total=pot)
+    meant = float(situation.target[:, step].sum()) * 1e6
+    target = whole_pounds(situation.target[:, step], total=pot if abs(meant - pot) < 1 else None)
     given = whole_pounds(allocation, total=pot)
     return pd.DataFrame(
         {

@@ -26,7 +26,7 @@ from allocopt.shipped import shipped
 from allocopt.units import Rate, Unit, write_rate
 
 Index = Literal["places", "year", "path", "pairs", "hubs", "grouping"]
-Role = Literal["population", "previous_population"]
+Role = Literal["population", "previous_population", "population_growth"]
 
 
 def lesser(number: float, figure: Any) -> Any:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from allocopt.baseline import baseline
 from allocopt.errors import PlanRefused
-from allocopt.formula import Targets, targets
+from allocopt.formula import Targets, targets, whole_words
 from allocopt.inputs import Inputs, pot_against_baseline, read_inputs
 from allocopt.ledger import ledger
 from allocopt.model import Model, load_model
@@ -88,7 +88,8 @@ def facts_of(loaded: Loaded, inputs: Inputs) -> Facts:
     spend = expected_spend(loaded.scenario, inputs, aims) if loaded.scenario.inputs.spend else None
     streams = paid_streams(loaded.scenario, inputs, aims)
     base = made_recurrent(streams, baseline(loaded.scenario, inputs, aims))
-    notes = (*pot_against_baseline(inputs, base), *(one.words for one in streams))
+    off = whole_words(loaded.scenario, inputs, aims)
+    notes = (*pot_against_baseline(inputs, base), *off, *(one.words for one in streams))
     inputs = replace(inputs, notes=(*inputs.notes, *notes))
     stress = read_stress(loaded, inputs, aims, spend.spend.to_numpy(dtype=float) if spend else None)
     inputs = replace(inputs, files=(*inputs.files, *(stress.files if stress else ())))

@@ -49,7 +49,7 @@ class Situation:
     baseline: Array
     """(n,)"""
     target: Array
-    """(n, T); each column sums to the year's pot"""
+    """(n, T); each column sums to the year's pot, but where published distances put the places off it as a whole"""
     population: Array
     """(n, T) people"""
     previous_population: Array | None = None

@@ -96,6 +96,10 @@ def _columns(loaded: Loaded, model: Model) -> Iterator[Problem]:
     given = {role for role, column in loaded.scenario.inputs.places.columns if column is not None}
     if loaded.scenario.inputs.populations is not None:
         given.add("previous_population")
+    if {"population", "population_growth"} <= given:
+        given.add("previous_population")
+    if {"population", "previous_population"} <= given:
+        given.add("population_growth")
     asked: list[tuple[Rule | Objective, tuple[str, str]]] = [
         (rule, ("rules", rule.name)) for rule, _ in _on(loaded, model)
     ]
@@ -104,7 +108,8 @@ def _columns(loaded: Loaded, model: Model) -> Iterator[Problem]:
         for role in (role for role in part.needs if role not in given):
             held = f"the column that holds each place's {role.replace('_', ' ')}"
             said = f"{part.name} needs {held}, and the scenario names none"
-            cure = f"name it: inputs.places.columns.{role}; or leave {part.name} out"
+            others = " in per cent, or population and previous_population" if role == "population_growth" else ""
+            cure = f"name it: inputs.places.columns.{role}{others}; or leave {part.name} out"
             yield Problem(said, cure, ".".join(keys), loaded.mark(*keys))
 
 

@@ -196,7 +196,7 @@ def test_a_change_of_one_pound_is_found_without_the_seal(run):
     change_table(run, lambda table: table.loc.__setitem__((0, "allocation_gbp"), table.loc[0, "allocation_gbp"] + 1))
     found = failed(verify(run))
     assert "sealed files" not in found
-    assert "allocation_gbp adds up to £11,000,001, the pot is £11,000,000" in found["pot 2019-20"]
+    assert "allocation_gbp adds up to £11,000,001, not £11,000,000" in found["pot 2019-20"]
     assert "£1.00" in found["rule budget"]
     assert "£1.00 at A1 2019-20" in found["column change_gbp"]
 

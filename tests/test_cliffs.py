@@ -21,7 +21,7 @@ def found(**rules: str):
     "rules",
     [
         {"growth_floor": "{rate: 3.6%, taper: {from: 5%, to: 10%}}"},
-        {"growth_floor": "{rate: 50%, taper: {from: 5%, to: 5.1%}}"},
+        {"growth_floor": "{rate: 3.6%, taper: {from: 5%, to: 5.5%}}"},
         {"per_head_floor": "{rate: 3%, taper: {from: 5%, to: 10%, end: 1%}}"},
         {"per_head_floor": "{rate: 3%, taper: {from: 5%, to: 10%, end_per_head: 1%}}"},
         {"growth_ceiling": "{rate: 9%, taper: {from: 0%, to: 20%, end: 4%}}"},
@@ -54,6 +54,26 @@ def test_a_jump_as_small_as_a_thousandth_of_a_point_is_found():
     points = "[{dft: 0.005%, growth: 4%}, {dft: 0.005%, growth: 4.001%}]"
     (cliff,) = found(growth_schedule=f"{{points: {points}}}")
     assert cliff.jump_pct == pytest.approx(0.001, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("taper", "low", "high"), [("{from: 5%, to: 5.01%}", 5, 5.01), ("{from: 5.003%, to: 5.2%}", 5, 5.2)]
+)
+def test_a_taper_as_steep_as_a_cliff_is_one(taper, low, high):
+    # 3.6% of growth gone within a hundredth (a fifth) of a point of distance: no jump, and no less a cliff
+    (cliff,) = found(growth_floor=f"{{rate: 3.6%, taper: {taper}}}")
+    assert (cliff.rule, cliff.side) == ("growth_floor", "lowest")
+    assert (cliff.at_dft_pct, cliff.before_pct, cliff.after_pct) == pytest.approx((low, 3.6, 0), abs=0.01)
+    assert cliff.jump_pct == pytest.approx(-3.6, abs=0.01)
+    assert cliff.at_dft_pct + cliff.over_points == pytest.approx(high, abs=0.01)
+    assert f"goes from {cliff.before_pct:.4g}% to" in cliff.words
+
+
+def test_a_jump_on_a_steep_slope_is_told_apart_from_it():
+    points = "[{dft: 1%, growth: 6%}, {dft: 1.1%, growth: 4%}, {dft: 1.1%, growth: 3%}]"
+    jump, slope = found(growth_schedule=f"{{points: {points}}}")
+    assert (jump.at_dft_pct, jump.jump_pct, jump.over_points) == pytest.approx((1.1, -1, 0), abs=1e-6)
+    assert (slope.at_dft_pct, slope.jump_pct, slope.over_points) == pytest.approx((1, -2, 0.1), abs=1e-6)
 
 
 def test_a_run_reports_cliffs_and_the_places_that_the_plan_sets_apart():

@@ -323,3 +323,59 @@ def test_a_practice_of_england_adds_up(tmp_path):
     assert sum(driver.amount_gbp for driver in one.drivers) == one.row["target_gbp"]
     assert one.binds == ("no_further_under_target",)
     assert "modelled spend: england_practices, seed 7" in plain_text(found)
+
+
+@pytest.mark.parametrize("policy", ["policy-local-government-damping", "policy-schools-guarantee"])
+def test_a_round_that_shares_gains_out_is_told_as_floor_share_and_gain(tmp_path, policy):
+    run = allocopt.run(policy, out=tmp_path)
+    (shares,) = (one["found"] for one in run.record["rules"] if one.get("found"))
+    for place in ("00R", "00C", "99N"):
+        (one,) = explain(run.folder, place).years
+        (limit,) = (limit for limit in one.limits if limit.share is not None)
+        assert limit.share == shares["2019-20"]
+        assert limit.base_gbp + limit.share * limit.gain_gbp == pytest.approx(one.row["allocation_gbp"], abs=1.5)
+        assert (limit.at_least_gbp, limit.binds) == (limit.at_most_gbp, True)
+        assert limit.at_least_gbp == pytest.approx(one.row["allocation_gbp"], abs=1)
+        said = plain_text(explain(run.folder, place))
+        assert "no rule stops it" not in said
+        assert f"{limit.rule} says exactly what it receives" in said
+        rows = next(rows for title, rows in sheets(explain(run.folder, place)) if title == "How far it may move")
+        *parts, total = amounts(rows[2:])
+        assert sum(parts) == total
+
+
+def test_the_floor_of_a_damped_round_is_that_of_its_formula(tmp_path):
+    # 3.6% over £265,216,000 is £274,763,776; the target is £311,846,043, so £37,082,267 lie above it
+    run = allocopt.run("policy-local-government-damping", out=tmp_path)
+    (limit,) = (one for one in explain(run.folder, "00R").years[0].limits if one.share is not None)
+    assert (limit.base_gbp, limit.gain_gbp) == (274_763_776, 37_082_267)
+
+
+def test_a_year_of_a_rolling_path_is_explained_by_its_own_rules(tmp_path):
+    path = path_over_years(tmp_path, ["£525m", "£551.25m"])
+    folder = run_of(path, "path=rolling", "rules.growth_floor.rate=2%", "rules.growth_ceiling.rate=9%")
+    limits = pd.read_csv(folder / "limits.csv").set_index(["place", "year"])
+    for place in "ABCDE":
+        for one in explain(folder, place).years:
+            assert [limit.rule for limit in one.limits] == ["growth_floor", "growth_ceiling"]
+            floor, ceiling = one.limits
+            assert floor.at_least_gbp == limits.loc[(place, one.year), "minimum_gbp"]
+            assert ceiling.at_most_gbp == limits.loc[(place, one.year), "maximum_gbp"]
+
+
+def test_needs_that_grow_with_people_keep_their_numbers_and_drivers(tmp_path):
+    # Alder's need of 30 grows with its people, 30,000 to 33,000, to 33; all others stay: 33 of 108 parts
+    path = path_over_years(tmp_path, ["£525m", "£551.25m"])
+    people = {"A": (30, 33), "B": (22, 22), "C": (20, 20), "D": (21, 21), "E": (12, 12)}
+    rows = [f"{code},{2019 + step}-{20 + step},{n[step]}000" for code, n in people.items() for step in (0, 1)]
+    (tmp_path / "people.csv").write_text("\n".join(["code,year,people", *rows, ""]), encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    extra = "  populations: {table: people.csv, key: code, year: year, column: people}\n"
+    path.write_text(text.replace("  baseline:", extra + "  baseline:"), encoding="utf-8")
+    for one in explain(run_of(path), "A").years:
+        (part,) = one.parts
+        assert part.need == pytest.approx(33 if one.year == "2020-21" else 30)
+        assert part.total_need == pytest.approx(108 if one.year == "2020-21" else 105)
+        assert math.prod(part.columns.values()) == pytest.approx(part.need)
+        assert sum(driver.amount_gbp for driver in one.drivers) == one.row["target_gbp"]
+        assert len(one.drivers) == 2

@@ -106,6 +106,7 @@ choosing.words
 choosing.tables
 choosing.record
 check.verdict
+check.needs
 check.inputs
 check.decided check.places
 check.rounds

@@ -322,8 +322,14 @@ def test_a_reserve_that_ends_in_half_a_pound_leaves_what_is_allocated(tmp_path, 
 @pytest.mark.parametrize(
     ("sets", "words"),
     [
-        ({"rules.per_head_floor.rate": "1%"}, "per_head_floor needs the column that holds each place's previous"),
-        ({"rules.capped_gains": "{floor: 0%, cap: 3%}"}, "name it: inputs.places.columns.previous_population"),
+        (
+            {"rules.per_head_floor.rate": "1%"},
+            "per_head_floor needs the column that holds each place's population growth",
+        ),
+        (
+            {"rules.capped_gains": "{floor: 0%, cap: 3%}"},
+            "name it: inputs.places.columns.population_growth in per cent, or population and",
+        ),
         ({"rules.group_protection": "{column: regoin, least: 98%}"}, "did you mean 'region'"),
         ({"rules.group_protection": "{column: region, group: Lundon, least: 98%}"}, "did you mean 'London'"),
         ({"rules.growth_floor.taper.to": "5%"}, "a taper runs to a larger distance"),

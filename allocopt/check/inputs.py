@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from allocopt.check.needs import POUNDS, figures, target_of
 from allocopt.check.verdict import Check, Floats, compared
 from allocopt.errors import ScenarioFault
 from allocopt.risk import ENGLAND_PRACTICES, persistent_draw
@@ -35,7 +36,6 @@ TABLES["pot"] = ("pot", "table")
 TABLES["monitoring"] = ("stress", "monitoring", "table")
 TABLES["grouping"] = ("grouping", "table")
 """Key path of each table that a scenario may name once; `more.0` and so on are further tables about the places."""
-POUNDS = {"£": 1.0, "GBP": 1.0, "£k": 1e3, "GBP k": 1e3, "£m": 1e6, "GBP m": 1e6, "£bn": 1e9, "GBP bn": 1e9}
 LIMIT = 0.6
 """The effect of past activity stays within +/-60%."""
 
@@ -221,7 +221,7 @@ def known(record: Plain, tables: Mapping[str, Path | None], *, distance: Floats 
         target=target,
         population=people,
         spend=_spend(scenario["inputs"], places, tables, target, distance),
-        previous=_before(scenario["inputs"], places, first),
+        previous=_before(scenario["inputs"], places, first, people[:, 0]),
         reserve=held,
         columns={str(name): tuple(places[name]) for name in places.columns},
         roles=scenario["inputs"]["places"].get("columns", {}),
@@ -243,10 +243,6 @@ def table_of(tables: Mapping[str, Path | None], which: str) -> pd.DataFrame:
     return cells(path)
 
 
-def _figures(frame: pd.DataFrame, column: str) -> Floats:
-    return np.array([float(cell) for cell in frame[column]])
-
-
 def places_of(said: Plain, tables: Mapping[str, Path | None]) -> pd.DataFrame:
     """The rows of the places that take part, by code, with the columns of further tables about them."""
     frame = table_of(tables, "places")
@@ -261,7 +257,7 @@ def places_of(said: Plain, tables: Mapping[str, Path | None]) -> pd.DataFrame:
         frame = frame[frame[column].isin([wanted] if isinstance(wanted, str) else wanted)]
     small = said.get("small_lists")
     if small and small["treat"] == "leave_out":
-        frame = frame[_figures(frame, said["columns"]["population"]) >= small["under"]]
+        frame = frame[figures(frame, said["columns"]["population"]) >= small["under"]]
     found = frame.set_index(said["key"], drop=False)
     return found.loc[sorted(found.index)]
 
@@ -273,7 +269,7 @@ def _names(said: Plain, places: pd.DataFrame) -> tuple[str, ...]:
 
 def _population(said: Plain, places: pd.DataFrame, role: str) -> Floats:
     column = said.get("columns", {}).get(role)
-    return np.full(len(places), np.nan) if column is None else _figures(places, column)
+    return np.full(len(places), np.nan) if column is None else figures(places, column)
 
 
 def _year_rows(said: Plain, frame: pd.DataFrame, year: str) -> pd.DataFrame:
@@ -288,7 +284,7 @@ def _pots(said: Plain, tables: Mapping[str, Path | None], years: tuple[str, ...]
     """(T,) pounds."""
     if "table" in said:
         rows = [_year_rows(said, table_of(tables, "pot"), year) for year in years]
-        return np.array([POUNDS[said["unit"]] * _figures(one, said["column"]).item() for one in rows])
+        return np.array([POUNDS[said["unit"]] * figures(one, said["column"]).item() for one in rows])
     value = said["value"]
     return np.array([1e6 * float(value[year] if isinstance(value, Mapping) else value) for year in years])
 
@@ -302,7 +298,7 @@ def _people(inputs: Plain, places: pd.DataFrame, tables: Mapping[str, Path | Non
     found = np.empty((len(places), len(years)))
     for step, year in enumerate(years):
         rows = _year_rows(said, table_of(tables, "populations"), year)
-        figure = dict(zip(rows[said["key"]], _figures(rows, said["column"]), strict=True))
+        figure = dict(zip(rows[said["key"]], figures(rows, said["column"]), strict=True))
         found[:, step] = [figure[code] for code in codes]
     if "follows" not in said:
         return found
@@ -312,39 +308,20 @@ def _people(inputs: Plain, places: pd.DataFrame, tables: Mapping[str, Path | Non
     return np.asarray(found * (own / np.array([total[code] for code in codes]))[:, None])
 
 
-def _before(inputs: Plain, places: pd.DataFrame, first: Floats) -> Floats:
+def _before(inputs: Plain, places: pd.DataFrame, first: Floats, people: Floats) -> Floats:
     """(n,) people a year before the first year: with populations by year, those that the needs belong to."""
-    named = "previous_population" in inputs["places"].get("columns", {})
+    roles = inputs["places"].get("columns", {})
+    if "population_growth" in roles:
+        return np.asarray(people / (1.0 + figures(places, roles["population_growth"]) / 100.0))
+    named = "previous_population" in roles
     return (
         first if "populations" in inputs and not named else _population(inputs["places"], places, "previous_population")
     )
 
 
-def target_of(formula: Plain, places: pd.DataFrame, pot: float, grown: Floats, held: Floats | None) -> Floats:
-    """(n,) pounds: amounts first, the rest of the pot by need, which grows with people; `held` (n,) is last year's."""
-    amounts, shares = np.zeros(len(places)), np.zeros(len(places))
-    for said in formula.values():
-        if "amount" in said:
-            less = _figures(places, said["less"]) if "less" in said else 0.0
-            amounts += POUNDS[said.get("unit", "£")] * (_figures(places, said["amount"]) - less)
-        else:
-            need = _need(said, places, held) * grown
-            shares += said["share"] * need / need.sum()
-    rest = pot - amounts.sum()
-    return np.asarray(amounts + (rest * shares / shares.sum() if shares.any() else 0.0))
-
-
-def _need(said: Plain, places: pd.DataFrame, held: Floats | None) -> Floats:
-    if "opening_dft" in said:
-        return np.asarray(held) * 100.0 / (100.0 + _figures(places, said["opening_dft"]))
-    weights = {said["need"]: 1.0} if isinstance(said["need"], str) else said["need"]
-    need = np.sum([weight * _figures(places, name) for name, weight in weights.items()], axis=0)
-    return np.asarray(np.prod([need, *(_figures(places, index) for index in said.get("times", ()))], axis=0))
-
-
 def _money(said: Plain, frame: pd.DataFrame, key: str) -> dict[str, float]:
     """Pounds by the code in column `key`."""
-    return dict(zip(frame[key], POUNDS[said["unit"]] * _figures(frame, said["column"]), strict=True))
+    return dict(zip(frame[key], POUNDS[said["unit"]] * figures(frame, said["column"]), strict=True))
 
 
 def _baseline(
@@ -359,7 +336,7 @@ def _baseline(
         return np.array([money[place] for place in places.index])
     within, by = said["shared"]["within"], said["shared"]["by"]
     money = _money(said, frame, said.get("key", within))
-    weight = target if by == "target" else _figures(places, by)
+    weight = target if by == "target" else figures(places, by)
     total: dict[str, float] = {}
     for body, one in zip(places[within], weight, strict=True):
         total[body] = total.get(body, 0.0) + one

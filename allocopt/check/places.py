@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from allocopt.check.inputs import POUNDS, Known, Plain, places_of, target_of
+from allocopt.check.inputs import Known, Plain, places_of
+from allocopt.check.needs import POUNDS, target_of
 from allocopt.check.verdict import Check, Floats, compared, measured
 
 

@@ -80,8 +80,8 @@ def _aged(table: pd.DataFrame) -> Any:
 
 def _percentages(table: pd.DataFrame) -> Iterator[Check]:
     """Growth and distances from target in percent; opening distance is on this year's shares of last year's total."""
-    totals = table.groupby("year")[["baseline_gbp", "target_gbp"]].transform("sum")
-    opening_target = table["target_gbp"] * (totals["baseline_gbp"] / totals["target_gbp"])
+    totals = table.groupby("year")[["baseline_gbp", "allocation_gbp"]].transform("sum")
+    opening_target = table["target_gbp"] * (totals["baseline_gbp"] / totals["allocation_gbp"])
     pairs = {
         "growth_pct": (table["allocation_gbp"], table["baseline_gbp"]),
         "opening_dft_pct": (table["baseline_gbp"], opening_target),
@@ -134,9 +134,13 @@ def _same_rows(table: pd.DataFrame, known: Known) -> Check:
 
 def _year(part: pd.DataFrame, known: Known, step: int, year: str) -> Iterator[Check]:
     pot, at = int(np.rint(known.pot[step])), _rows(part)
-    sums = {name: int(part[name].sum()) for name in ("allocation_gbp", "target_gbp", "uniform_gbp")}
-    wrong = [f"{name} adds up to £{total:,}, the pot is £{pot:,}" for name, total in sums.items() if total != pot]
-    yield compared(f"pot {year}", wrong, f"allocations, targets and uniform growth each add up to £{pot:,}")
+    meant = int(np.rint(known.target[:, step].sum()))
+    wanted = {"allocation_gbp": pot, "target_gbp": pot if abs(meant - pot) <= 1 else meant, "uniform_gbp": pot}
+    sums = {name: int(part[name].sum()) for name in wanted}
+    wrong = [
+        f"{name} adds up to £{total:,}, not £{wanted[name]:,}" for name, total in sums.items() if total != wanted[name]
+    ]
+    yield compared(f"pot {year}", wrong, f"allocations and uniform growth add up to £{pot:,}, targets to £{meant:,}")
     off = np.abs(part["target_gbp"].to_numpy() - known.target[:, step])
     yield measured(f"targets {year}", off, at=at, what="from the needs formula")
     before = part["baseline_gbp"].to_numpy(dtype=np.float64)

@@ -2,7 +2,7 @@
 
 Every amount is whole pounds and every list adds up: components to the target, last year's money to the allocation,
 expected spend to the deficit and its two parts. Nothing is solved again unless another run is to be compared with.
-Imports the rooms of this house, `diagnose.parts`, `model` and `errors`.
+Imports the rooms of this house, `diagnose.parts`, `rolling`, `model` and `errors`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from allocopt.diagnose.parts import Parts
 from allocopt.errors import InputFault, Problem
 from allocopt.explain.causes import Waterfall, causes_between
@@ -20,6 +22,9 @@ from allocopt.explain.limit_steps import Limit, limits
 from allocopt.explain.recalled import Recalled, place_of, recalled
 from allocopt.explain.shapley import in_pounds
 from allocopt.model import load_model
+from allocopt.plan import Facts
+from allocopt.problem import Array
+from allocopt.rolling import is_rolling, rolled
 
 __all__ = ["Explained", "Explanation", "explain"]
 
@@ -115,7 +120,7 @@ def explain(
     tell("gathering the run again")
     run = recalled(folder, scenario=scenario)
     code, years = place_of(run, place), _years(run, year)
-    found = Parts(run.facts, load_model(run.record["model"][0]))
+    found = Parts(_decided(run), load_model(run.record["model"][0]))
     given = run.given
     spend = run.facts.spend
     return Explanation(
@@ -132,6 +137,29 @@ def explain(
         places=len(run.facts.situation.places),
         warnings=tuple(run.record["warnings"]),
     )
+
+
+def _decided(run: Recalled) -> Facts:
+    """The facts that the rules were asked with: in a rolling path, every year on what the year before really gave."""
+    if not is_rolling(run.facts.loaded.scenario):
+        return run.facts
+    names = ("baseline_gbp", "carried_forward_gbp")
+    openings, calls = (_by_year(run, name) for name in names)
+    return rolled(run.facts, openings, calls)
+
+
+def _by_year(run: Recalled, column: str) -> Array:
+    """(n, T) GBP m of a column of allocations.csv; nothing where it has none."""
+    shape = run.facts.situation.target.shape
+    if column not in run.table:
+        return np.zeros(shape)
+    return np.asarray(run.table[column].to_numpy(dtype=np.float64).reshape(shape) / 1e6)
+
+
+def _shares(record: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """By rule and year, the share that a rule left the pot to determine."""
+    found = [(one["name"], one.get("found", {})) for one in record["rules"]]
+    return {(name, year): float(value) for name, shares in found for year, value in shares.items()}
 
 
 def _slack(record: Mapping[str, Any]) -> int:
@@ -159,7 +187,7 @@ def _explained(run: Recalled, found: Parts, given: Mapping[tuple[str, str], int]
         row=row,
         parts=tuple(components),
         drivers=tuple(drivers(run.facts, place, year, target)),
-        limits=tuple(limits(found, given, place, year)),
+        limits=tuple(limits(found, given, place, year, _shares(run.record))),
         uniform_growth=float(table["uniform_gbp"].sum() / table["baseline_gbp"].sum() - 1),
         change=_change(row, components),
         people=float(people[place]) if known else None,

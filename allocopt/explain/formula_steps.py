@@ -39,9 +39,7 @@ class Part:
     columns: Mapping[str, float] = field(default_factory=dict)
     """The place's figure in each column that the component reads."""
     need: float | None = None
-    """n_p, where it is the product of the columns (the first year of a path, or any year of figures that do not
-    grow).
-    """
+    """n_p, the product of the columns; with populations by year, of the growth of its people too."""
     total_need: float | None = None
 
 
@@ -50,19 +48,27 @@ def parts(facts: Facts, place: str, year: str, target_gbp: int) -> list[Part]:
     formula = facts.loaded.scenario.formula
     money = {name: facts.targets.components[name][year] for name in formula}
     pounds = in_pounds([float(money[name][place]) for name in formula], target_gbp)
-    return [_part(facts, name, place, money[name], pound) for (name, pound) in zip(formula, pounds, strict=True)]
+    return [_part(facts, name, place, year, money[name], pound) for (name, pound) in zip(formula, pounds, strict=True)]
 
 
-def _part(facts: Facts, name: str, place: str, money: pd.Series, amount_gbp: int) -> Part:
+def _part(facts: Facts, name: str, place: str, year: str, money: pd.Series, amount_gbp: int) -> Part:
     component, total = facts.loaded.scenario.formula[name], float(money.sum())
     fraction = float(money[place]) / total if total else 0.0
     columns = {column: float(facts.inputs.places[column][place]) for column in columns_of(component)}
-    needs = need(component, facts.inputs) if component.amount is None else None
+    needs = _need_of(component, facts, year) if component.amount is None else None
     if component.opening_dft is not None and needs is not None:
-        columns = {f"baseline over 1 + {component.opening_dft}%": float(needs[place])}
+        columns = {f"baseline over 1 + {component.opening_dft}%": float(need(component, facts.inputs)[place])}
+    if facts.inputs.growth is not None and needs is not None:
+        columns |= {f"people of {year} over those of the need": float(facts.inputs.growth[year][place])}
     if needs is None or abs(float(needs[place] / needs.sum()) - fraction) > SAME:
         return Part(name, amount_gbp, total, component.share, fraction, columns)
     return Part(name, amount_gbp, total, component.share, fraction, columns, float(needs[place]), float(needs.sum()))
+
+
+def _need_of(component: Component, facts: Facts, year: str) -> pd.Series:
+    """n_p of a year: with populations by year a need grows with its place's people."""
+    needs, growth = need(component, facts.inputs), facts.inputs.growth
+    return needs if growth is None else needs * growth[year]
 
 
 def columns_of(component: Component) -> list[str]:
@@ -99,20 +105,18 @@ def drivers(facts: Facts, place: str, year: str, target_gbp: int) -> list[Driver
         if component.amount is not None:
             more = {name: float(money[place]) - heads * float(money.sum())}
         else:
-            more = _effects(facts, name, component, place, people, float(money.sum()))
+            more = _effects(facts, name, component, place, year, float(money.sum()))
         for driver, effect in more.items():
             effects[driver] = effects.get(driver, 0.0) + effect
     pounds = in_pounds(list(effects.values()), target_gbp)
     return [Driver(name, pound) for name, pound in zip(effects, pounds, strict=True)]
 
 
-def _effects(
-    facts: Facts, name: str, component: Component, place: str, people: pd.Series, money: float
-) -> dict[str, float]:
+def _effects(facts: Facts, name: str, component: Component, place: str, year: str, money: float) -> dict[str, float]:
     """The Shapley value of the need and of every index of one component, GBP million."""
-    places = facts.inputs.places
+    places, people = facts.inputs.places, facts.inputs.population[year]
     whole = component.model_copy(update={"times": []})
-    factors = {f"need ({name})": need(whole, facts.inputs) / people} | {one: places[one] for one in component.times}
+    factors = {f"need ({name})": _need_of(whole, facts, year) / people} | {one: places[one] for one in component.times}
 
     def worth(chosen: Sequence[str]) -> float:
         weighted = people * np.prod([factors[one] for one in chosen], axis=0) if chosen else people

@@ -8,7 +8,7 @@ Rows with columns that only the solver knows, and rows that tie many places, are
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,15 +36,41 @@ class Limit:
     binds: bool
     joint: bool = False
     """True for a rule about many places at once, which sets no limit of its own on this one."""
+    share: float | None = None
+    """Of a rule that gives all places the same share of something: that share, as the pot determined it."""
+    base_gbp: int = 0
+    """What the place gets by such a rule before its share of `gain_gbp`."""
+    gain_gbp: int = 0
 
 
-def limits(parts: Parts, given: Mapping[tuple[str, str], int], place: str, year: str) -> list[Limit]:
-    """Every rule that says something about the place; `given` is the allocation of every place and year in pounds."""
+def limits(
+    parts: Parts, given: Mapping[tuple[str, str], int], place: str, year: str, shares: Mapping[tuple[str, str], float]
+) -> list[Limit]:
+    """Every rule that says something about the place; `given` is the allocation of every place and year in pounds.
+
+    `shares`: by rule and year, the share that a rule leaves the pot to determine, as the run found it.
+    """
     rules = (*(rule for rule in parts.kept if rule.name != "budget"), *parts.named)
-    return [one for rule in rules for one in _limits(parts, rule, given, place, year)]
+    return [one for rule in rules for one in _limits(parts, rule, _Plan(given, rule, shares), place, year)]
 
 
-def _limits(parts: Parts, rule: Rule, given: Mapping[tuple[str, str], int], place: str, year: str) -> Iterator[Limit]:
+@dataclass(frozen=True)
+class _Plan:
+    """The value of every column that is known when one rule is asked: allocations, and the share that it finds."""
+
+    given: Mapping[tuple[str, str], int]
+    rule: Rule
+    shares: Mapping[tuple[str, str], float]
+
+    def value(self, column: tuple[str, tuple[str, ...]]) -> float:
+        """GBP million, or a fraction; nan where only the solver knows it."""
+        name, key = column
+        if name == "allocation":
+            return self.given[key[0], key[1]] / 1e6
+        return self.shares.get((self.rule.name, key[-1]), np.nan) if name == self.rule.finds else np.nan
+
+
+def _limits(parts: Parts, rule: Rule, known: _Plan, place: str, year: str) -> Iterator[Limit]:
     part, setting = parts.part(rule), parts.settings.get(rule.name)
     said = ", ".join(
         f"{key} {rule.parameters[key].write(value)}" for key, value in (setting.parameters if setting else {}).items()
@@ -54,7 +80,7 @@ def _limits(parts: Parts, rule: Rule, given: Mapping[tuple[str, str], int], plac
         return
     column = part.columns.index(key)
     rows = np.unique(part.matrix.tocsc()[:, [column]].indices)
-    plan = np.array([_value(one, given) for one in part.columns])
+    plan = np.array([known.value(one) for one in part.columns])
     own = [row for row in rows if _alone(part, int(row), plan)]
     if not own:
         yield Limit(rule.name, said, None, None, False, joint=True)
@@ -63,7 +89,8 @@ def _limits(parts: Parts, rule: Rule, given: Mapping[tuple[str, str], int], plac
     for name in dict.fromkeys(names.values()):
         these = [row for row, one in names.items() if one == name]
         near = NEAR * max(len(part.matrix[[row]].indices) for row in these)
-        yield _limit(name, said, [_ends(part, row, column, plan) for row in these], given[place, year], near)
+        ends = [_ends(part, row, column, plan) for row in these]
+        yield _shared(_limit(name, said, ends, known.given[place, year], near), part, rule, these[0], plan)
 
 
 def _named(rule: Rule, key: tuple[str, ...], year: str) -> str:
@@ -78,9 +105,16 @@ def _limit(name: str, said: str, ends: list[tuple[float, float]], amount: int, n
     return Limit(name, said, pounds[0], pounds[1], binds)
 
 
-def _value(column: tuple[str, tuple[str, ...]], given: Mapping[tuple[str, str], int]) -> float:
-    name, key = column
-    return given[key[0], key[1]] / 1e6 if name == "allocation" else np.nan
+def _shared(limit: Limit, part: Compiled, rule: Rule, row: int, plan: Array) -> Limit:
+    """The limit with what it is made of, where the rule finds a share: base + share x gain, in whole pounds."""
+    if not rule.finds or limit.at_least_gbp is None:
+        return limit
+    line = part.matrix[[row]].toarray()[0]
+    own = next(line[k] for k, (name, _) in enumerate(part.columns) if name == "allocation" and line[k])
+    spots = [k for k, (name, key) in enumerate(part.columns) if name == rule.finds and key[-1] == part.rows[row][1][-1]]
+    gain = -float(line[spots[0]] / own)
+    base = round(float(part.row_lower[row] / own) * 1e6)
+    return replace(limit, share=float(plan[spots[0]]), base_gbp=base, gain_gbp=round(gain * 1e6))
 
 
 def _alone(part: Compiled, row: int, plan: Array) -> bool:

@@ -137,8 +137,21 @@ def _names(columns: pd.DataFrame, name: str | None) -> pd.Series:
 def _previous(reading: Reading, columns: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame | None:
     """Each place's own column of a year before; else, with populations by year, that which the needs belong to."""
     roles, by_year = reading.roles, reading.scenario.inputs.populations is not None
+    if "population_growth" in roles:
+        return _from_growth(reading, columns[roles["population_growth"]], people)
     before = roles.get("previous_population") or (roles.get("population") if by_year else None)
     return None if before is None else previous(people, columns[before])
+
+
+def _from_growth(reading: Reading, growth: pd.Series, people: pd.DataFrame) -> pd.DataFrame:
+    """People a year before the first, from their published growth."""
+    keys = ("inputs", "places", "columns", "population_growth")
+    if "previous_population" in reading.roles:
+        reading.wrong("previous_population says it already", "name one of the two columns", *keys)
+    elif "population" not in reading.roles:
+        reading.wrong("it is the growth of a population, and none is named", "name population as well", *keys)
+    reading.stop_if_wrong()
+    return previous(people, people.iloc[:, 0] / (1.0 + growth.astype("float64") / 100.0))
 
 
 def _growth(reading: Reading, columns: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame | None:

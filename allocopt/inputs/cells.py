@@ -30,6 +30,8 @@ class Bounds:
     most: float | None = None
     why: str = ""
     cure: str = ""
+    percent: bool = False
+    """The column is in per cent, so every cell may say so."""
 
 
 def column(table: Table, name: str, cited: Cited, problems: list[Problem]) -> Sequence[str] | None:
@@ -138,6 +140,8 @@ def numbers(
 ) -> NDArray[np.float64]:
     """Column `name` as float64, one per row; NaN only where the cell is empty and `may_be_empty`.
 
+    A column in per cent may say so in every cell.
+
     Problems: no such column; empty cells; cells that are not plain numbers ('1,234', '£5', '#N/A', ' 12 ', 'inf');
     numbers outside `bounds`. `labels` are the codes that the message names. Any row with a problem is NaN.
     """
@@ -145,6 +149,8 @@ def numbers(
     if found is None:
         return np.full(len(table), np.nan)
     table = table.of(name)
+    if bounds.percent and found and all(cell.endswith("%") for cell in found):
+        found = [cell.removesuffix("%") for cell in found]
     values = _plain(found)
     if values is None:
         values = _one_by_one(table, labels, name, found, cited, problems, may_be_empty=may_be_empty)

@@ -32,12 +32,20 @@ _BOUNDS = {
     "previous_population": Bounds(
         above=0, why="population growth is measured against it", cure="correct it, or leave the place out"
     ),
+    "population_growth": Bounds(
+        above=-100, why="nobody would be left", cure="write growth in per cent: 0.84, not 1.0084", percent=True
+    ),
     "latitude": Bounds(least=-90, most=90),
     "longitude": Bounds(least=-180, most=180),
     "imd": Bounds(),
     "hub": Bounds(least=0, most=1, cure="write 1 for a declared hub and 0 for any other place"),
 }
-_DISTANCE = Bounds(above=-100, why="a place that has nothing is 100% under target", cure="write per cent: 3.5, -2")
+PEOPLE = ("population", "previous_population", "population_growth")
+_DISTANCE = Bounds(
+    above=-100, why="a place that has nothing is 100% under target", cure="write per cent: 3.5, -2", percent=True
+)
+_MANY, _NARROW = 10, 0.5
+"""Places of which some lie beyond half a point from target, unless their distances are fractions."""
 _MADE_GROUPS = {"imd_fifth": "imd", "need_decile": "population", "region": "region", "area": "area"}
 
 
@@ -57,8 +65,17 @@ def frame(reading: Reading, kept: Keyed) -> pd.DataFrame:
     for name, (cited, bounds) in figures.items():
         values = numbers(table, kept.codes, name, cited, reading.problems, bounds=bounds, may_be_empty=name in treated)
         columns[name] = pd.Series(values, index=index)
+        if bounds is _DISTANCE and len(values) >= _MANY and 0 < abs(values).max() < _NARROW:
+            reading.notes.append(_fractions_words(name, float(abs(values).max())))
     raw = {name: _text(cells, index) for name, cells in table.columns.items() if name not in columns}
     return pd.DataFrame({name: columns[name] if name in columns else raw[name] for name in table.columns}, index=index)
+
+
+def _fractions_words(name: str, most: float) -> str:
+    return (
+        f"column '{name}' is read in per cent, and no distance in it is larger than {most:g}%: if they are fractions "
+        "(0.05 for 5%), multiply them by 100"
+    )
 
 
 def _text(cells: Sequence[str], index: pd.Index) -> pd.Series:
@@ -70,7 +87,7 @@ def _treated(reading: Reading, table: Table) -> set[str]:
     roles, known = reading.roles, set()
     kept_whole = {name: cited.key for name, (cited, _) in _need_and_money(reading).items()}
     kept_whole |= dict.fromkeys(_within(reading), "inputs.baseline.shared.within")
-    kept_whole |= {roles[role]: role for role in ("population", "previous_population") if role in roles}
+    kept_whole |= {roles[role]: role for role in PEOPLE if role in roles}
     for given in reading.scenario.inputs.places.missing:
         name, keys = roles.get(given, given), ("inputs", "places", "missing", given)
         if name not in table.columns:

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 Row = tuple[str, str]
 Sheet = tuple[str, list[Row]]
 
+NEAR = 2
+"""Pounds: an amount so near to a limit stands at it, but for rounding."""
+BASES = {
+    "floor_damping": "its floor",
+    "capped_gains": "its target, but no less than its floor and no more than its cap",
+}
+"""What a place gets before the share that all places get."""
 WORDS, AMOUNT = 98, 16
 """Widths of the two columns."""
 PER_HEAD = "What makes it more or less than an equal share per head (each by itself, whatever the order)"
@@ -117,10 +124,26 @@ def _limit_lines(limit: Limit, given: int) -> Iterator[Row]:
     name = f"{limit.rule}{f' ({limit.said})' if limit.said else ''}"
     if limit.joint:
         yield f"{name}: a rule about many places together, with no limit of its own here", ""
+    if limit.share is not None:
+        yield from _shared_lines(limit, name, given)
+        return
     for side, amount in (("at least", limit.at_least_gbp), ("at most", limit.at_most_gbp)):
         if amount is not None:
-            here = "; this is where it ended" if limit.binds and abs(amount - given) <= 2 else ""
+            here = "; this is where it ended" if limit.binds and abs(amount - given) <= NEAR else ""
             yield f"{name}: {side}{here}", pounds(amount)
+
+
+def _shared_lines(limit: Limit, name: str, given: int) -> Iterator[Row]:
+    """Base, share x gain, and what they come to; the second is what is left, so that they add up."""
+    total = limit.at_least_gbp or 0
+    yield f"{name}: {BASES.get(limit.rule, 'without the common share')}", pounds(limit.base_gbp)
+    if limit.gain_gbp:
+        said = (
+            f"{limit.share:.10f}, the share that all places get, of the £{pounds(limit.gain_gbp)} of its target above"
+        )
+        yield said, signed(total - limit.base_gbp)
+    here = "; this is where it ended" if limit.binds and abs(total - given) <= NEAR else ""
+    yield f"{limit.rule}: exactly{here}", pounds(total)
 
 
 def _received_rows(found: Explanation, one: Explained) -> list[Row]:
@@ -132,6 +155,9 @@ def _received_rows(found: Explanation, one: Explained) -> list[Row]:
 
 
 def _why(found: Explanation, one: Explained) -> str:
+    fixed = [one.rule for one in one.limits if one.binds and one.at_least_gbp == one.at_most_gbp]
+    if fixed:
+        return f"{' and '.join(fixed)} says exactly what it receives"
     if one.binds:
         return f"it stands at the limit of {' and '.join(one.binds)}"
     near = {limit.rule: off for limit in one.limits if (off := _off(limit, one)) <= found.slack_gbp}

@@ -80,7 +80,7 @@ def class_floor(m: Any, p: str, *, column: Column, floors: ClassRates) -> Any:
     equation="x_p >= (1 + f(d0_p, (1 + h) P_p / P'_p - 1)) b_p",
     source="NHS England pace-of-change policy 2016-17: per-head floor, tapered away from +5% to +10% over target",
     relax=("rate", "down"),
-    needs=("population", "previous_population"),
+    needs=("population_growth",),
 )
 def per_head_floor(m: Any, p: str, *, rate: Change, taper: PerHeadTaper | None = None) -> Any:
     """No place grows by less than `rate` a head; the growth that this implies fades with `taper` for places over

@@ -83,7 +83,7 @@ def floor_damping(m: Any, *, rate: Change, column: Column | None = None, floors:
     equation="x_p = min(max(T_p, (1 + m) h_p), (1 + c) h_p) + k max(0, T_p - (1 + c) h_p)",
     source="Schools national funding formula: minimum funding guarantee paid for by scaling back gains above a cap",
     relax=("floor", "down"),
-    needs=("population", "previous_population"),
+    needs=("population_growth",),
     finds="gain_kept",
 )
 def capped_gains(m: Any, *, floor: Change, cap: Change) -> Any:

@@ -59,6 +59,8 @@ class PlaceColumns(Frozen):
     """Registered people: weights, per-head figures, list-size noise."""
     previous_population: str | None = None
     """Registered people a year before: rules about population growth."""
+    population_growth: str | None = None
+    """Instead of the people a year before: growth of the population over that year, in per cent, as published."""
     latitude: str | None = None
     longitude: str | None = None
     imd: str | None = None
@@ -232,7 +234,8 @@ class Component(Sourced):
     """Index columns that multiply the need, such as the market forces factor."""
     opening_dft: str | None = None
     """Instead of need: column with published opening distance from target, in per cent (negative is under). The need
-    of a place is its baseline over 1 + the distance, so that it opens where the figures say, to their rounding."""
+    of a place is its baseline over 1 + the distance, so that it opens where the figures say. Where the places are not
+    the whole country, targets do not add up to the pot: they are the published ones, grown as the pot is."""
     amount: str | None = None
     """Column with money."""
     less: str | None = None
