@@ -94,7 +94,7 @@ limits formulas
 check.grouping
 consortia.given consortia.needs
 consortia
-consortia.joint consortia.binding
+consortia.joint consortia.binding checked
 consortia.prices
 consortia.record
 consortia.compare
