@@ -78,13 +78,13 @@ def check(scenario: Scenario, *, set_: Set = None, as_json: Json = False, quiet:
             check_cases(sweep, as_json=as_json, quiet=quiet)
             return
         loaded = load(scenario, set=set_ or [])
-        from allocopt.plan import gather
+        from allocopt.checked import checked_facts
         from allocopt.record import facts_record
         from allocopt.report.text import show_check
 
         with progress(quiet=quiet or as_json) as tell:
             tell("reading and checking tables")
-            facts = gather(loaded)
+            facts = checked_facts(loaded)
         if as_json:
             print_json(facts_record(facts))
         else:

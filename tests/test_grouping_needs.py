@@ -7,9 +7,11 @@ import warnings
 
 import pytest
 from four_places import COLUMNS, PLACES, four_places
+from typer.testing import CliRunner
 
 import allocopt
 from allocopt.check.folder import verify
+from allocopt.cli import app
 from allocopt.errors import ScenarioFault
 
 NO_GROUP = COLUMNS.replace(", group: now", "")
@@ -37,6 +39,23 @@ def test_names_that_would_be_ignored_or_cannot_hold(tmp_path, rules, words):
     said = refused(tmp_path, rules=rules)
     assert words in said
     assert "four.yaml:13:" in said
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"rules": "locked: {places: {B: D}}"}, "B is locked to D, which is not among the scenario's hubs"),
+        ({"given": "code,group\nA,one\nB,one\nC,two\nD,\n"}, "given.csv:5: grouping.column: no consortium is given"),
+    ],
+)
+def test_check_finds_it_without_solving(tmp_path, said, words):
+    answer = CliRunner().invoke(app, ["check", str(four_places(tmp_path, **said))])
+    assert answer.exit_code == 2
+    assert words in answer.stderr
+    sweep = tmp_path / "sweep.yaml"
+    sweep.write_text("extends: four.yaml\nsweep: {how: grid, over: {solver.gap: [0%, 1%]}}\n", encoding="utf-8")
+    answer = CliRunner().invoke(app, ["check", str(sweep)])
+    assert (answer.exit_code, words in answer.stderr) == (2, True)
 
 
 def test_areas_and_hubs_may_be_excused(tmp_path):

@@ -96,7 +96,7 @@ check.grouping
 consortia.given consortia.codes
 consortia.needs
 consortia
-consortia.joint consortia.binding
+consortia.joint consortia.binding checked
 consortia.prices
 consortia.record
 consortia.frontier

@@ -15,6 +15,7 @@ from allocopt.batches.cases import Case, cases
 from allocopt.batches.record import kept
 from allocopt.batches.reuse import Memory
 from allocopt.batches.work import TABLES
+from allocopt.checked import check_grouping
 from allocopt.errors import AllocoptError, Mark, Problem, ScenarioFault
 from allocopt.ledger import ledger
 from allocopt.model import load_model
@@ -78,7 +79,7 @@ def faults(case: Case, memory: Memory) -> Sequence[Problem]:
         if case.fault is not None:
             raise case.fault
         assert case.loaded is not None
-        memory.gather(case.loaded)
+        check_grouping(memory.gather(case.loaded))
     except AllocoptError as fault:
         return fault.problems or (Problem(fault.message),)
     return ()
