@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from allocopt.model import ClassRates, Column, PerHeadTaper, Schedule, Taper, class_rate, rule, scheduled, tapered
+from allocopt.model import ClassRates, Column, Schedule, class_rate, rule, scheduled
+from allocopt.tapers import PerHeadTaper, Taper, tapered
 from allocopt.units import Rate
 
 

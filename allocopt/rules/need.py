@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from allocopt.model import Column, lesser, rule
+from allocopt.model import Column, rule
+from allocopt.tapers import lesser
 from allocopt.units import Rate
 
 
