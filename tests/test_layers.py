@@ -21,6 +21,7 @@ frozen figures
 settings.streams settings.stress settings.choice settings.sweep
 settings
 shipped
+tapers
 model
 rules.* objectives objectives_grouping objectives_choice objectives_joint
 scenario.tree

@@ -8,9 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from allocopt.errors import ScenarioFault
-from allocopt.model import Model, PerHeadTaper, Taper, load_model, model_names, objective, rule, tapered
+from allocopt.model import Model, load_model, model_names, objective, rule
 from allocopt.rules.growth import budget, growth_floor
 from allocopt.rules.need import dft_floor
+from allocopt.tapers import PerHeadTaper, Taper, tapered
 from allocopt.units import Kilometres, Rate
 
 TAPER = Taper.model_validate({"from": "5%", "to": "10%"})

@@ -15,7 +15,8 @@ from allocopt.check.folder import verify
 from allocopt.cli import app
 from allocopt.errors import Infeasible, ScenarioFault
 from allocopt.ledger import whole_pounds
-from allocopt.model import ClassRate, PerHeadTaper, Point, Taper, load_model, scheduled
+from allocopt.model import ClassRate, Point, load_model, scheduled
+from allocopt.tapers import PerHeadTaper, Taper
 
 POUND = 1e-6
 SCHEDULE = [Point.model_validate({"dft": "-10%", "growth": "5%"}), Point.model_validate({"dft": "10%", "growth": "1%"})]

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
-from allocopt.model import ClassRates, Column, PerHeadTaper, Schedule, Taper, class_rate, rule, scheduled, tapered
+from allocopt.model import ClassRates, Column, Schedule, class_rate, rule, scheduled
 from allocopt.ranges import Change
+from allocopt.tapers import PerHeadTaper, Taper, tapered
 from allocopt.units import Rate, write_rate
 
 POUND = 1e-6

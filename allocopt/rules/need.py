@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from allocopt.model import Column, lesser, rule
+from allocopt.model import Column, rule
 from allocopt.ranges import Change, Level
+from allocopt.tapers import lesser
 
 
 @rule(

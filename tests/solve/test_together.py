@@ -8,11 +8,12 @@ from situations import situation
 from test_template import PATH, assert_same, compiled, facts, parts, template
 
 from allocopt.figures import Column, plain
-from allocopt.model import PerHeadTaper, Taper, greater, lesser, load_model, rule, tapered
+from allocopt.model import load_model, rule
 from allocopt.problem import build
 from allocopt.settings import RuleSetting
 from allocopt.solve.compiled import compile_problem
 from allocopt.solve.template import make_template
+from allocopt.tapers import PerHeadTaper, Taper, greater, lesser, tapered
 
 
 def at_once(*sets: str) -> set[str]:
