@@ -37,6 +37,9 @@ NEAR_PAIRS = 8_000
 """Pairs of such parts from which exemptions from reach are only looked at where others do not do."""
 EXCESS_GAP = 0.01
 """Shares of limits that the least excess is found to."""
+EXCESS_COLUMNS, EXCESS_NODES = 12_000, 1_000
+"""Columns of a programme up to which it is looked for, and nodes that it may take: steps rather than the clock, so that
+every machine finds the same exemptions."""
 
 
 @dataclass(frozen=True)
@@ -319,9 +322,11 @@ def _fewest(built: Built, elastic: Elastic, graph: Graph | None, seconds: float)
     run = Staged(built, elastic.compiled, graph)
     point = _connected(run, elastic.number, Effort(gap_absolute=0.999, seconds=seconds))
     number, proven = round(float(elastic.number @ point.values)), point.optimal
+    if len(elastic.number) > EXCESS_COLUMNS:
+        return point, proven, run.compiled
     run.compiled = run.compiled.with_row("fewest", elastic.number, lower=-np.inf, upper=float(number))
     try:
-        least = _connected(run, elastic.excess, Effort(gap_absolute=EXCESS_GAP, seconds=seconds))
+        least = _connected(run, elastic.excess, Effort(gap_absolute=EXCESS_GAP, nodes=EXCESS_NODES))
     except (Infeasible, Stopped):  # the first point stands
         return point, proven, run.compiled
     return least, proven, run.compiled
