@@ -238,6 +238,20 @@ def test_what_cannot_be_counted_over_all_parts_is_not_called_proven(monkeypatch)
     assert not solve_grouping(task(instance, ["gross_deficit"], exempt="least")).notes
 
 
+def test_of_many_pairs_one_exempted_consortium_is_found_without_those_beyond_reach(monkeypatch):
+    """As few as with them, and proven, since the rules cannot hold without any; two need the whole programme."""
+    monkeypatch.setattr(exempt, "NEAR_PAIRS", 0)
+    window = {"reach": {"max": 5.0}, "population_window": {"min": 2500.0}}
+    instance, _ = row_of_places([0.0, 1.0, 50.0, 51.0], [1000, 1000, 2000, 2000], [0.0] * 4, "1010", **window)
+    found = solve_grouping(task(instance, ["gross_deficit"], exempt="least"))
+    assert found.exemptions == (Exemption("population_window", "A"),)
+    assert not found.notes
+    two = replace(instance, population=np.array([1000.0, 1000.0, 1000.0, 1000.0]))
+    found = solve_grouping(task(two, ["gross_deficit"], exempt="least"))
+    assert len(found.exemptions) == 2
+    assert not found.notes
+
+
 @pytest.mark.parametrize("rule", ["reach", "stay_in_area"])
 def test_a_waived_place_only_ever_gains(rule):
     """The optimum is that of enumeration, in which a waived place may be anywhere, and no worse than without."""

@@ -12,8 +12,9 @@ Imports `exact`, `waivable`, `programme`, `instance` and `solve`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,8 +33,13 @@ from allocopt.solve.integer import Effort, IntegerPoint, minimise_whole
 ENOUGH = 2.5
 MOST_PAIRS = 60_000
 """Pairs of parts that exemptions could join, up to which they are looked at together."""
+NEAR_PAIRS = 8_000
+"""Pairs of such parts from which exemptions from reach are only looked at where others do not do."""
 EXCESS_GAP = 0.01
 """Shares of limits that the least excess is found to."""
+EXCESS_COLUMNS, EXCESS_NODES = 12_000, 1_000
+"""Columns of a programme up to which it is looked for, and nodes that it may take: steps rather than the clock, so that
+every machine finds the same exemptions."""
 
 
 @dataclass(frozen=True)
@@ -205,10 +211,11 @@ def _gathers(instance: Instance, hub: int) -> bool:
 
 @dataclass(frozen=True)
 class Union:
-    """Parts that exemptions could join: their places, and whether those are all places that they could join."""
+    """Parts that exemptions could join: their places, whether those are all that they could join, and the pairs."""
 
     places: Ints
     whole: bool
+    pairs: int = 0
 
 
 def unions(instance: Instance, parts: Sequence[Ints]) -> list[Union]:
@@ -223,21 +230,29 @@ def unions(instance: Instance, parts: Sequence[Ints]) -> list[Union]:
     found, size = list[Union](), np.bincount(pairs.place, minlength=len(instance))
     for places in components(opened, pairs):
         inside = [part for part in parts if np.isin(part[0], places)]
-        if len(inside) == 1 or size[places].sum() <= MOST_PAIRS:
-            found.append(Union(places, whole=True))
+        number = int(size[places].sum())
+        if len(inside) == 1 or number <= MOST_PAIRS:
+            found.append(Union(places, whole=True, pairs=number))
         else:
             found += [Union(part, whole=False) for part in inside]
     return found
 
 
 def least_exemptions(
-    model: Model, instance: Instance, places: Ints, *, graph: Graph | None = None, seconds: float
+    model: Model,
+    instance: Instance,
+    places: Ints,
+    *,
+    graph: Graph | None = None,
+    seconds: float,
+    beyond: bool = True,
 ) -> tuple[tuple[Exemption, ...], bool]:
-    """The fewest exemptions that make these places solvable by themselves, and whether that is proven.
+    """The fewest exemptions that make these places solvable by themselves, and whether that is proven; without
+    `beyond`, of those that leave reach as it is.
 
     Raises Infeasible where no exemption of these three rules helps, Stopped where none were found in time.
     """
-    opened = _opened(instance)
+    opened = _opened(instance) if beyond else instance
     pairs = possible_pairs(opened)
     built = build_part(model, opened, Part(places, pairs.take(np.isin(pairs.place, places))), [])
     elastic = elastic_of(instance, built)
@@ -263,16 +278,33 @@ class Fewest:
 
 
 def fewest_of(asked: Fewest) -> tuple[tuple[Exemption, ...], bool]:
-    """As `least_exemptions`; proven only for all that exemptions could join. Raises Stopped where a part fails."""
+    """As `least_exemptions`; proven only for all that exemptions could join. Raises Stopped where a part fails.
+
+    Many pairs beyond reach take long: there one exempted consortium, which no number undercuts, is looked for first.
+    """
     model, union = load_model(asked.model), asked.union
+    ask = partial(least_exemptions, model, asked.instance, union.places, graph=asked.graph, seconds=asked.seconds)
+    near = _near(ask) if union.pairs > NEAR_PAIRS else ()
+    if len(near) == 1:
+        return near, True
     try:
-        found, proven = least_exemptions(model, asked.instance, union.places, graph=asked.graph, seconds=asked.seconds)
-    except Infeasible as failure:
+        found, proven = ask()
+    except (Infeasible, Stopped) as failure:
+        if near:
+            return near, False
         if union.whole:
             raise
         said = "a part of the country has no exemptions of its own, and too many pairs beyond it to be looked at"
         raise Stopped(said) from failure
     return found, proven and union.whole
+
+
+def _near(ask: Callable[..., tuple[tuple[Exemption, ...], bool]]) -> tuple[Exemption, ...]:
+    """Exemptions that leave reach as it is; nothing where none were found."""
+    try:
+        return ask(beyond=False)[0]
+    except (Infeasible, Stopped):
+        return ()
 
 
 def _in_order(found: Sequence[Exemption]) -> tuple[Exemption, ...]:
@@ -290,9 +322,11 @@ def _fewest(built: Built, elastic: Elastic, graph: Graph | None, seconds: float)
     run = Staged(built, elastic.compiled, graph)
     point = _connected(run, elastic.number, Effort(gap_absolute=0.999, seconds=seconds))
     number, proven = round(float(elastic.number @ point.values)), point.optimal
+    if len(elastic.number) > EXCESS_COLUMNS:
+        return point, proven, run.compiled
     run.compiled = run.compiled.with_row("fewest", elastic.number, lower=-np.inf, upper=float(number))
     try:
-        least = _connected(run, elastic.excess, Effort(gap_absolute=EXCESS_GAP, seconds=seconds))
+        least = _connected(run, elastic.excess, Effort(gap_absolute=EXCESS_GAP, nodes=EXCESS_NODES))
     except (Infeasible, Stopped):  # the first point stands
         return point, proven, run.compiled
     return least, proven, run.compiled
