@@ -28,7 +28,7 @@ from allocopt.solve.at_once import built
 from allocopt.solve.certificate import largest_violation
 from allocopt.solve.compiled import Compiled
 from allocopt.solve.least import least_parts
-from allocopt.solve.stages import Stage, at_plan, capped, lexicographic
+from allocopt.solve.stages import KEPT, Stage, at_plan, capped, lexicographic
 from allocopt.spend import ExpectedSpend, expected_spend
 from allocopt.stress_inputs import StressInputs, read_stress, sampled_spend
 
@@ -149,8 +149,8 @@ def most_even(facts: Facts, compiled: Compiled, stages: tuple[Stage, ...]) -> Ev
     from allocopt.solve.even import evened  # noqa: PLC0415 - a path over years does without scipy's optimisers
 
     reference = situation.baseline * (situation.pot[0] / situation.baseline.sum())
-    for keep_last in (True, False):
-        current = capped(compiled, stages, keep_last=keep_last)
+    for keep_last, within in ((True, 0.0), (True, KEPT), (False, KEPT)):
+        current = capped(compiled, stages, keep_last=keep_last, within=within)
         found = evened(compiled, current, reference=reference, weight=1 / situation.baseline)
         if found is not None:
             return found

@@ -36,6 +36,15 @@ def test_no_rule_with_a_price_binds_nowhere(name):
     assert [one["name"] for one in rules if (one["price"] or 0) > 1e-6 and not one["binding"]] == []
 
 
+def test_the_last_objective_keeps_all_that_it_reached_to_the_pound():
+    # with one objective alone there is no stage after it, and none before
+    run = allocopt.run("england-ccgs", set=CEILING | {"objectives": "[gross_deficit]"}, out=None)
+    (stage,) = run.record["objectives"]
+    assert stage["final_value"] - stage["value"] <= 1.01e-6
+    assert run.record["ties"]["broken"] == "even"
+    assert {one["name"]: one["binding"] for one in run.record["rules"]}["growth_ceiling"] == 69
+
+
 def test_a_slack_that_is_asked_for_is_told_where_it_moves_places_off_a_limit(tmp_path):
     # 0.01% of the gross deficit and of the money moved: 69 places lie up to £10,000 below their ceiling
     run = allocopt.run("england-ccgs", set=CEILING | LOOSE, out=tmp_path)

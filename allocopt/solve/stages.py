@@ -23,7 +23,7 @@ from allocopt.solve.method import Method
 
 TINY = 1e-6
 KEPT = 1e-6
-"""Of a value: the accuracy of the proof that is asked for, and a pound at least."""
+"""Of a value: the accuracy of the proof that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,15 @@ def lexicographic(
     return values, at_plan(compiled, stages, values)
 
 
-def capped(compiled: Compiled, stages: Sequence[Stage], *, keep_last: bool) -> Compiled:
+def capped(compiled: Compiled, stages: Sequence[Stage], *, keep_last: bool, within: float = KEPT) -> Compiled:
     """The programme with the caps of all its stages as further rows, in their order.
 
-    With `keep_last` the last stage keeps all that it reached (to a millionth): no stage after it needs the slack.
+    With `keep_last` the last stage keeps all that it reached (to `within` of it, or a pound): no stage after it needs
+    the slack.
     """
     for number, stage in enumerate(stages):
         last, sense = keep_last and number == len(stages) - 1, compiled.sense[number]
-        kept = sense * stage.value + KEPT * max(1.0, abs(stage.value)) if last else sense * stage.cap
+        kept = sense * stage.value + max(TINY, within * abs(stage.value)) if last else sense * stage.cap
         most = kept - compiled.offsets[number]
         compiled = compiled.with_row(f"cap_{stage.name}", compiled.costs[number], lower=-np.inf, upper=float(most))
     return compiled
