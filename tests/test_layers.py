@@ -71,7 +71,7 @@ grouping.jointly grouping.alternatives
 grouping.moves grouping.crew
 grouping.anneal grouping.travel
 grouping.mixes
-grouping.pockets grouping.hubs grouping.beforehand
+grouping.pockets grouping.hubs grouping.beforehand grouping.task
 grouping.regions grouping.lift
 grouping.search
 grouping.national

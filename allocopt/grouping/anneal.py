@@ -23,7 +23,8 @@ class Land:
     """What does not change during a search, as arrays the compiled loop reads; n places."""
 
     land: Array
-    """(n, 7) position on the unit sphere, overspend, budget, thousand people, balance the band is measured from"""
+    """(n, 9) position on the unit sphere, overspend, budget, thousand people, balance the band is measured from,
+    whether a consortium of this hub is excused from the least people, and from the band"""
     law: Ints
     """(n, 2) whether the place never moves, whether it may be a hub"""
     allowed: Bits
@@ -81,8 +82,9 @@ def land_of(instance: Instance, *, allowed: Bits, near: Ints, start: Ints, next_
     spend, budget = sums if by_area else (np.full(areas, one.sum()) for one in sums)
     common = (1 - spend / budget)[instance.area_codes]
     people = instance.population / 1e3
+    excused = [instance.excused(rule).astype(np.float64) for rule in ("population_window", "balance_band")]
     return Land(
-        land=np.column_stack([instance.position, instance.over, instance.budget, people, common]),
+        land=np.column_stack([instance.position, instance.over, instance.budget, people, common, *excused]),
         law=np.column_stack([fixed, instance.may_hub]).astype(np.int64),
         allowed=allowed,
         near=near,

@@ -117,24 +117,27 @@ def _tally(land: Any, sums: Any, links: Any, totals: Any) -> Any:
 
 
 @_compiled
-def _penalty(land: Any, weights: Any, h: Any, net: Any, money: Any, folk: Any) -> Any:
-    """What a consortium adds to the energy beside its deficit: people outside the window, balance outside the band."""
+def _penalty(land: Any, weights: Any, h: Any, hub: Any, net: Any, money: Any, folk: Any) -> Any:
+    """What a consortium adds to the energy beside its deficit: people outside the window, balance outside the band,
+    as far as its hub is not excused.
+    """
     if folk <= 0.0:
         return 0.0
-    cost = weights[4] * (max(0.0, weights[6] - folk) + max(0.0, folk - weights[7]))
-    if weights[8] >= 0.0:
+    few = 0.0 if land[hub, 7] > 0.0 else max(0.0, weights[6] - folk)
+    cost = weights[4] * (few + max(0.0, folk - weights[7]))
+    if weights[8] >= 0.0 and land[hub, 8] == 0.0:
         common = land[h, 6]
         cost += weights[5] * max(0.0, abs(net + common * money) - weights[8] * money)
     return cost
 
 
 @_compiled
-def _side(land: Any, sums: Any, weights: Any, h: Any, gain: Any, cash: Any, heads: Any) -> Any:
+def _side(land: Any, sums: Any, links: Any, weights: Any, h: Any, gain: Any, cash: Any, heads: Any) -> Any:
     """The change of deficit and of penalties of consortium h when it gains members with these sums."""
-    net, money, folk = sums[h, 0], sums[h, 1], sums[h, 2]
+    net, money, folk, hub = sums[h, 0], sums[h, 1], sums[h, 2], links[h, 7]
     deficit = max(0.0, net + gain) - max(0.0, net)
-    change = _penalty(land, weights, h, net + gain, money + cash, folk + heads)
-    return deficit, change - _penalty(land, weights, h, net, money, folk)
+    change = _penalty(land, weights, h, hub, net + gain, money + cash, folk + heads)
+    return deficit, change - _penalty(land, weights, h, hub, net, money, folk)
 
 
 @_compiled
@@ -144,8 +147,8 @@ def _change(land: Any, sums: Any, links: Any, totals: Any, weights: Any, p: Any,
     gain, cash, heads = land[p, 3], land[p, 4], land[p, 5]
     if swap:
         gain, cash, heads = gain - land[q, 3], cash - land[q, 4], heads - land[q, 5]
-    from_a, cost_a = _side(land, sums, weights, a, -gain, -cash, -heads)
-    from_b, cost_b = _side(land, sums, weights, b, gain, cash, heads)
+    from_a, cost_a = _side(land, sums, links, weights, a, -gain, -cash, -heads)
+    from_b, cost_b = _side(land, sums, links, weights, b, gain, cash, heads)
     deficit, was = from_a + from_b, totals[0]
     cost = weights[0] * deficit + cost_a + cost_b
     cost += weights[3] * (max(0.0, was + deficit - weights[2]) - max(0.0, was - weights[2]))

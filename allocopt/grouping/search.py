@@ -98,13 +98,13 @@ class Search:
         """By hub (n,) thousand people too few and too many, and GBP m outside the balance band."""
         n, limits = len(hub), self.land.limits
         people = np.bincount(hub, weights=self.people, minlength=n)
-        few = np.where((people > 0) & ~self.instance.excused("population_window"), limits[0] - people, 0.0)
+        few = np.where((people > 0) & (self.land.land[:, 7] == 0.0), limits[0] - people, 0.0)
         beyond = np.zeros(n)
         if limits[2] >= 0:
             net = np.bincount(hub, weights=self.instance.over, minlength=n)
             budget = np.bincount(hub, weights=self.instance.budget, minlength=n)
             beyond = np.abs(net + self.land.land[:, 6] * budget) - limits[2] * budget
-            beyond = np.where(self.instance.excused("balance_band"), 0.0, np.maximum(0.0, beyond))
+            beyond = np.where(self.land.land[:, 8] > 0.0, 0.0, np.maximum(0.0, beyond))
         return np.maximum(0.0, few), np.maximum(0.0, people - limits[1]), beyond
 
     def energy(self, hub: Ints) -> float:
@@ -317,6 +317,8 @@ class Search:
         for h in np.unique(hub)[np.argsort(people[np.unique(hub)])].tolist():
             if people[h] >= self.land.limits[0] or self.out_of_time():
                 break
+            if self.land.land[best[h], 7] > 0.0:
+                continue
             members = np.flatnonzero((best == h) & ~self.frozen)
             found = best.copy()
             found[members] = -1

@@ -330,8 +330,7 @@ class Grouping(Sourced):
     """How many consortia the search starts from when hubs are free."""
     exempt: Literal["least", "none"] = "least"
     """Where rules cannot hold: waive them for the fewest places and consortia, named; an exempted place is no farther
-    from its hub than its exemption needs (a whole km); or stop (`none`, exit 3).
-    """
+    from its hub than its exemption needs (a whole km); or stop (`none`, exit 3)."""
     travel_gap: Gap | None = None
     """The proof asked of the travel stage; without it, `solver.gap`."""
     seed: int = 1
