@@ -8,7 +8,7 @@ Imports `levers`, `parts`, `rolled`, `search` and `errors`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from allocopt.diagnose.levers import POT, Lever
@@ -30,8 +30,10 @@ class Asked:
     """True where only the plan itself tells: years one after another, or limits that leave hardly any room."""
 
     def works(self, facts: Facts, names: Sequence[str]) -> bool:
-        """Whether the rules of these names, on which nothing but these facts differ, can hold."""
-        if not self.decides and not Parts(facts, self.parts.model, self.parts.write).holds(names):
+        """Whether the rules of these names can hold, with facts that may have another pot."""
+        same = facts.situation is self.parts.facts.situation
+        parts = self.parts if same else replace(self.parts, facts=facts, cache={})
+        if not self.decides and not parts.holds(names):
             return False
         return self.plans is None or self.plans(facts) is True
 
