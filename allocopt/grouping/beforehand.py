@@ -49,10 +49,10 @@ def _named(instance: Instance, places: Ints) -> str:
 def of_small_parts(
     model: Model, instance: Instance, pairs: Pairs, parts: list[Ints], seconds: float
 ) -> tuple[Exemption, ...]:
-    """The fewest exemptions of the parts that are small and cannot be solved as they are. Raises Infeasible or
-    Stopped.
+    """The fewest exemptions of the parts that are small and cannot be solved as they are, where hubs are declared: free
+    hubs may lie anywhere, and the search asks where they are short of people. Raises Infeasible or Stopped.
     """
-    if not (instance.on("population_window") or instance.on("balance_band")):
+    if not instance.declared or not (instance.on("population_window") or instance.on("balance_band")):
         return ()
     label = np.zeros(len(instance), dtype=np.int64)
     for number, places in enumerate(parts):
