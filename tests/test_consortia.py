@@ -289,7 +289,7 @@ def test_a_row_within_areas_needs_areas_and_says_why_it_is_not_there(scenario):
     assert list(run.tables["comparison"]["plan"]) == ["unpooled", "plan"]
     said = [note for note in run.record["warnings"] if "no row for within_areas" in note]
     assert len(said) == 1
-    assert said[0].endswith("cannot hold for every place")
+    assert said[0].endswith("no hub that C may join")
     scenario.write_text(text.replace("area: area, ", ""), encoding="utf-8")
     with pytest.raises(ScenarioFault) as failure:
         allocopt.run(scenario, out=None, set=asked)

@@ -150,8 +150,8 @@ def headline(found: Consortia) -> dict[str, Any]:
     bound = least_deficit(found.solution)
     if bound is None:
         return first | measured
-    gap = {"rules_broken": len(found.broken)} if found.broken else {"gap_pct": gap_pct(gross, bound)}
-    return first | measured | {"bound_gbp": round(bound * 1e6)} | gap
+    proof = {"bound_gbp": round(bound * 1e6), "gap_pct": None if found.broken else gap_pct(gross, bound)}
+    return first | measured | proof | ({"rules_broken": len(found.broken)} if found.broken else {})
 
 
 def least_deficit(solution: Solution) -> float | None:

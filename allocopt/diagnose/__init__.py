@@ -97,9 +97,7 @@ def _kept(parts: Parts) -> str:
 
 
 def _and(names: Sequence[str]) -> str:
-    if not names:
-        return "the rules that always hold"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def _problems(parts: Parts, conflicts: Conflicts, found: Sequence[Cure], *, untried: bool) -> Iterator[Problem]:
