@@ -57,8 +57,8 @@ def test_limits_of_a_grouping_that_mean_nothing(tmp_path, rules, words):
         ("rules.dft_floor", "{rate: -150%}", "rules.dft_floor.rate: no place can lose more than it has"),
         ("rules.dft_ceiling", "{rate: -150%}", "rules.dft_ceiling.rate: no place can lose more than it has"),
         ("rules.mover_budget", "{max: -£1m}", "rules.mover_budget.max: a limit on money is not negative, not -£1m"),
-        ("rules.reserve", "{share: 120%}", "rules.reserve.share: what is held back lies between 0% and less than 100%: 120%"),
-        ("rules.reserve", "{share: -5%}", "rules.reserve.share: what is held back lies between 0% and less than 100%: -5%"),
+        ("rules.reserve", "{share: 120%}", "what is held back lies between 0% and less than 100%: 120%"),
+        ("rules.reserve", "{share: -5%}", "what is held back lies between 0% and less than 100%: -5%"),
         ("rules.capped_gains", "{floor: 5%, cap: 2%}", "rules.capped_gains.floor: floor 5% is above cap 2%"),
         ("rules.group_protection", "{column: area, least: -3%}", "least: a share is not negative, not -3%"),
         (
