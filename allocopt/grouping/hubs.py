@@ -37,8 +37,6 @@ WORTH = 0.02
 """GBP m: a smaller gain is not taken, and a smaller share of the gap is not looked at."""
 ENOUGH = 0.03
 """The share of the gap that a round gains where its guide keeps its turn."""
-LARGER, LARGEST = 1.25, 2.0
-"""By how much parts grow after a round that gains less, and how far."""
 STEP = 0.05
 """GBP m for each GBP 1m: a smaller difference in worth between neighbours is not looked at."""
 EFFORT = Effort(gap_absolute=0.1, nodes=20)
@@ -144,8 +142,6 @@ class Opening:
     """seconds that one programme may take"""
     turn: int = 0
     """whose it is to say where the gap lies: the lowest bound's prices, what overspend is worth, the others' prices"""
-    size: float = 1.0
-    """of the parts: larger after rounds that gain little"""
     tried: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     """(guides, n) how often each hub was the middle of a part in vain"""
 
@@ -199,9 +195,6 @@ class Opening:
                 tried[middle] = 0
         if before - mix.deficit(self.instance.over) < ENOUGH * max(0.0, float(self.shares(mix).sum())):
             self.turn = (self.turn + 1) % len(self.order)
-            self.size = min(LARGEST, self.size * LARGER)
-        else:
-            self.size = 1.0
         return mix
 
     def shares(self, mix: Mix, guide: int = 0) -> Array:
@@ -275,7 +268,7 @@ class Opening:
         while len(found) < ROUND and (share * left).sum() > 0:
             weight = share * left
             middle = int(self.draw.choice(len(left), p=weight / weight.sum()))
-            number = round(self.size * int(self.draw.integers(MIDDLE[0], MIDDLE[1] + 1)))
+            number = int(self.draw.integers(MIDDLE[0], MIDDLE[1] + 1))
             near = self._near(middle, np.flatnonzero(left), number)
             left[near] = False
             found.append((middle, near, number))
@@ -288,7 +281,7 @@ class Opening:
         held, share = mix.pairs.take(inside), mix.share[inside]
         here = np.asarray(np.bincount(held.place, weights=share, minlength=n), dtype=np.float64)
         here = np.where(here > 1 - 10 * HAIR, 1.0, np.where(here < 10 * HAIR, 0.0, here))
-        middle, most = near[:number], int(self.size * PAIRS) if done is None else FIRM_PAIRS
+        middle, most = near[:number], PAIRS if done is None else FIRM_PAIRS
         chosen = done is None or bool((self.shares(mix)[middle] > WORTH).any())
         stay = near[number:] if chosen else near
         hubs = _flags(n, stay) | (self._candidates(mix, middle, here, most) if chosen else False)
