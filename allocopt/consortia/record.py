@@ -309,10 +309,8 @@ def comparison_row(
 
 
 def wrong_in(of: Grouped) -> list[Broken]:
-    """The rules that a grouping breaks, hubs that may not be hubs among them; each place or consortium once."""
-    strange = [] if of.may_hub is None else [h for h in np.unique(of.hub).tolist() if not of.may_hub[h]]
-    found = [*broken_rules(of), *(Broken("hub_opens", of.places[h], "it may not be a hub") for h in strange)]
-    return list({(one.rule, one.at): one for one in found}.values())
+    """The rules that a grouping breaks; each place or consortium once."""
+    return list({(one.rule, one.at): one for one in broken_rules(of)}.values())
 
 
 def breaks(broken: Sequence[Broken]) -> dict[str, Any]:
