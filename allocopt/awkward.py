@@ -1,8 +1,9 @@
 """Awkward places of a grouping, told before anything is solved: what stands in the way, and the cheapest cure.
 
 Islands, places and pockets without a hub or without enough people in reach, areas smaller than the population minimum,
-neighbours across open water, places at one point; a place without people never comes so far. Nothing here decides
-anything: whether the rules can hold is found by solving. Imports `plan`, `grouping.instance` and below.
+neighbours across open water, what a table of links cuts off, places at one point; a place without people never comes so
+far. Nothing here decides anything: whether the rules can hold is found by solving. Imports `plan`,
+`grouping.instance` and below.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def awkward(facts: Facts) -> list[str]:
     if said.column is not None:  # a given grouping is measured, not sought
         return []
     instance = _instance(facts, said)
-    return [*_points(instance), *_areas(instance), *_reach(instance), *_water(instance)]
+    near = _water(instance) if instance.links is None else _cut_off(instance)
+    return [*_points(instance), *_areas(instance), *_reach(instance), *near]
 
 
 def _instance(facts: Facts, said: Grouping) -> Instance:
@@ -57,6 +59,7 @@ def _instance(facts: Facts, said: Grouping) -> Instance:
         declared=choice == "declared" and hub is not None,
         position=position,
         settings={name: one.parameters for name, one in facts.loaded.scenario.rules.items()},
+        links=inputs.links,
     )
 
 
@@ -193,6 +196,91 @@ def _water(instance: Instance) -> Iterator[str]:
             f"{_codes(instance, inside)}: the nearest other place is {away:,.0f} km away and counts as a neighbour all "
             f"the same, since contiguity knows no water; {held}"
         )
+
+
+def _cut_off(instance: Instance) -> Iterator[str]:
+    """Places that the table of links cuts off from all others, or from the others of an area that they may not leave.
+
+    The largest piece of the country (or of each area) is what the others are cut off from.
+    """
+    if not instance.on("contiguity"):
+        return
+    label, areas = _pieces(instance)
+    sizes = np.bincount(label)
+    first = np.array([np.flatnonzero(label == one)[0] for one in range(len(sizes))])
+    cut = list[tuple[Ints, Ints]]()
+    for area in np.unique(areas).tolist():
+        pieces = np.flatnonzero(areas[first] == area)
+        rest = np.flatnonzero(areas == area)
+        for one in np.delete(pieces, int(np.argmax(sizes[pieces]))).tolist():
+            cut.append((np.flatnonzero(label == one), rest[label[rest] != one]))
+    table = instance.said("contiguity", "graph").table
+    if alone := [(inside, rest) for inside, rest in cut if len(inside) == 1]:
+        yield _without_neighbours(instance, table, alone)
+    groups = sorted((one for one in cut if len(one[0]) > 1), key=lambda one: (-len(one[0]), int(one[0][0])))
+    yield from (_piece_words(instance, table, *one) for one in groups[:SHOWN])
+    if len(groups) > SHOWN:
+        places = sum(len(inside) for inside, _ in groups[SHOWN:])
+        yield f"{table} cuts off {count(len(groups) - SHOWN, 'more group')} with {count(places, 'place')} in all"
+
+
+def _pieces(instance: Instance) -> tuple[Ints, Ints]:
+    """(n,) the piece of each place by the links that a consortium can use, and the area that pieces are of (0 where
+    areas may be crossed).
+    """
+    assert instance.links is not None
+    tail, head = instance.links.T
+    if not instance.on("stay_in_area"):
+        return _joined(len(instance), tail, head), np.zeros(len(instance), dtype=np.int64)
+    free = instance.waived("stay_in_area")
+    use = (instance.area_codes[tail] == instance.area_codes[head]) | free[tail] | free[head]
+    return _joined(len(instance), tail[use], head[use]), instance.area_codes
+
+
+def _without_neighbours(instance: Instance, table: str, alone: Sequence[tuple[Ints, Ints]]) -> str:
+    """The places without any neighbour that they could share a consortium with."""
+    at = np.concatenate([inside for inside, _ in alone])
+    where = " in their own area" if instance.on("stay_in_area") else ""
+    least, barred = float(instance.said("population_window", "min") or 0), at[~instance.may_hub[at]]
+    short = at[(instance.population[at] < least) & ~instance.excused("population_window")[at] & instance.may_hub[at]]
+    can = f"which can only be {'a consortium of its own' if len(at) == 1 else 'consortia of their own'}"
+    said = f"{count(len(at), 'place')} without a neighbour{where} by {table} ({_codes(instance, at)}), {can}"
+    if len(barred):
+        said += f", and {_codes(instance, barred)} may not be a hub"
+    if len(short):
+        said += f", and {_codes(instance, short)} {'has' if len(short) == 1 else 'have'} fewer people than {least:,.0f}"
+    cure = _row(instance, *alone[0])
+    waive = _waive(instance, "population_window", short)
+    return f"{said}: {cure}{' and so on' if len(at) > 1 else ''}{f', or {waive}' if waive else ''}"
+
+
+def _piece_words(instance: Instance, table: str, inside: Ints, rest: Ints) -> str:
+    """A group of places that no chain of neighbours joins to the rest."""
+    people, least = float(instance.population[inside].sum()), float(instance.said("population_window", "min") or 0)
+    whom = "the others of their area" if instance.on("stay_in_area") else "all others"
+    said = (
+        f"{table} cuts off {count(len(inside), 'place')} ({_codes(instance, inside)}) with {people:,.0f} people from "
+    )
+    said += f"{whom}, and no consortium joins them"
+    hubs = inside[instance.may_hub[inside]]
+    if not len(hubs):
+        return f"{said}; none of them may be a hub: {_row(instance, inside, rest)}"
+    if people >= least or instance.excused("population_window")[hubs].any():
+        return f"{said}; where one should, {_row(instance, inside, rest)}"
+    cure = _waive(instance, "population_window", _middle(instance, inside))
+    return f"{said}; a consortium needs {least:,.0f}: {_row(instance, inside, rest)}, or {cure}"
+
+
+def _row(instance: Instance, inside: Ints, rest: Ints) -> str:
+    """The row of a table of links that joins a group to the nearest place of the rest."""
+    if not len(rest):
+        return "there is no place to link them to"
+    if instance.position is None:
+        return f"add a row that links {instance.places[inside[0]]} to a neighbour"
+    far, near = _nearest(instance, inside, rest)
+    at = int(np.argmin(far))
+    km = float(instance.km(inside[[at]], near[[at]])[0])
+    return f"add the row {instance.places[inside[at]]},{instance.places[near[at]]} ({km:,.1f} km apart, the nearest)"
 
 
 def within(instance: Instance, km: float) -> Ints:

@@ -272,23 +272,22 @@ def import_(
 
 @app.command()
 def export(
-    folder: Folder,
+    folder: Annotated[Path, typer.Argument(help="A run folder; for `--format neighbours` a scenario.")],
     *,
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help="geojson, parquet or session; repeatable; all that fit.")
+        list[str] | None, typer.Option("--format", help="geojson, parquet, session; repeatable; all that fit.")
     ] = None,
-    table: Annotated[
-        Path | None, typer.Option("--table", help="The tool's practice table, for names and ICBs.")
-    ] = None,
+    table: Annotated[Path | None, typer.Option("--table", help="The tool's practice table: names, ICBs.")] = None,
+    set_: Set = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where the files go; the run folder unless said.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run for other tools: GeoJSON of consortia, Parquet tables, a session of the allocation tool."""
+    """Write a run for other tools: GeoJSON, Parquet, a session; or a scenario's neighbours as a table of links."""
     with failures(as_json=as_json):
         from allocopt.exchange.desk import give_out
         from allocopt.report.text import show_exchange
 
-        given = give_out(folder, formats=formats or [], table=table, out=out)
+        given = give_out(folder, formats=formats or [], table=table, out=out, sets=set_ or [])
         if as_json:
             print_json(given.as_dict())
         else:

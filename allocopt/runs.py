@@ -30,6 +30,8 @@ from allocopt.prices import prices
 from allocopt.record import record
 from allocopt.rolling import check_path, is_rolling, make_rolling_plan
 from allocopt.scenario import Loaded, load, refuse_sweep
+from allocopt.scenario.shape import stated
+from allocopt.settings.neighbours import LINKS
 from allocopt.solve.stages import Stage
 
 if TYPE_CHECKING:
@@ -331,6 +333,8 @@ def whereabouts(loaded: Loaded, folder: Path) -> dict[str, Any]:
         named["pot"] = ("pot", "table")
     if loaded.scenario.grouping is not None and loaded.scenario.grouping.table:
         named["grouping"] = ("grouping", "table")
+    if stated(loaded.scenario, LINKS):
+        named["neighbours"] = LINKS
     return {
         "scenario": str(loaded.path.resolve()),
         "tables": {which: str(loaded.table_path(*keys)) for which, keys in named.items()} | _returns(loaded),

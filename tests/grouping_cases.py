@@ -10,7 +10,7 @@ import numpy as np
 
 from allocopt.check.grouping import Grouped, broken_rules, objectives
 from allocopt.grouping.instance import Instance, on_sphere, possible_pairs
-from allocopt.grouping.neighbours import delaunay_graph
+from allocopt.grouping.neighbours import graph_of
 from allocopt.grouping.solution import Task
 from allocopt.model import load_model
 from allocopt.settings import Grouping, Solver
@@ -91,7 +91,7 @@ def random_rules(draw: np.random.Generator, instance: Instance) -> dict[str, dic
 
 def checked(instance: Instance, where: np.ndarray, hub: np.ndarray) -> Grouped:
     """An assignment as the checker takes it."""
-    graph = delaunay_graph(instance) if instance.on("contiguity") else None
+    graph = graph_of(instance)
     links = None if graph is None else [(p, int(q)) for p in range(len(instance)) for q in graph.of(p) if p < q]
     return Grouped(
         places=instance.places,

@@ -18,7 +18,7 @@ errors modelling looping pathway csv_text
 units
 ranges
 frozen figures
-settings.streams settings.stress settings.choice settings.sweep
+settings.streams settings.stress settings.choice settings.sweep settings.neighbours
 settings
 shipped
 tapers
@@ -35,7 +35,7 @@ inputs.tables
 inputs.cells
 inputs.joins
 inputs.reading
-inputs.columns inputs.money inputs.places inputs.yearly
+inputs.columns inputs.money inputs.places inputs.yearly inputs.links
 inputs
 returns
 consortia.hulls quantiles streams
@@ -109,7 +109,7 @@ choosing.record
 check.verdict
 check.needs
 check.inputs
-check.decided check.places
+check.decided check.places check.neighbours
 check.rounds
 check.plan check.rules
 check.limits

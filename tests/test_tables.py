@@ -84,7 +84,7 @@ def test_a_name_twice_in_the_header_is_refused() -> None:
 def test_a_table_without_rows_is_refused() -> None:
     message = unreadable(FIXTURES / "header_only.csv")
     assert "the table has no rows, only a header" in message
-    assert "cure: add one row per place" in message
+    assert "cure: add its rows" in message
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from allocopt.model import load_model
 from allocopt.plan import Facts, Plan, facts_of, make_plan, solve_plan
 from allocopt.record import canonical
 from allocopt.scenario import Loaded
+from allocopt.scenario.shape import stated
+from allocopt.settings.neighbours import LINKS
 from allocopt.solve.template import NotAlike, Template, make_template
 
 KEPT = 4
@@ -89,7 +91,7 @@ class Memory:
     def _inputs(self, loaded: Loaded) -> Inputs:
         """The tables of a scenario, read anew only when something that their reading rests on has changed."""
         scenario = loaded.scenario
-        if scenario.pot.table is not None or "reserve" in scenario.rules:
+        if scenario.pot.table is not None or "reserve" in scenario.rules or stated(scenario, LINKS):
             return read_inputs(loaded)
         key = tables_key(loaded)
         found = self.tables.get(key) or read_inputs(loaded)
@@ -133,7 +135,8 @@ def facts_key(loaded: Loaded) -> str:
     """The scenario without what cannot change its facts, and without the parameters of its rules."""
     told = {key: one for key, one in loaded.resolved.items() if key not in _OWN}
     tables = [str(loaded.table_path("inputs", which, "table")) for which in _tables(loaded)]
-    return canonical({**told, "rules": sorted(loaded.scenario.rules), "tables": tables})
+    links = [str(loaded.table_path(*LINKS))] if stated(loaded.scenario, LINKS) else []
+    return canonical({**told, "rules": sorted(loaded.scenario.rules), "tables": tables, "links": links})
 
 
 def tables_key(loaded: Loaded) -> str:

@@ -22,6 +22,7 @@ from allocopt.check.alternatives import check_alternatives
 from allocopt.check.bound import recall
 from allocopt.check.grouping import Grouped, broken_rules, cut_bound, objectives, reachable_hubs, slip
 from allocopt.check.inputs import check_files, check_hash, find_tables
+from allocopt.check.neighbours import check_links, links_again
 from allocopt.check.relaxed import check_allocation, check_pockets, check_relaxed
 from allocopt.check.verdict import Check, Verdict, compared, guarded
 from allocopt.consortia import grouped_of, instance_of, money_of
@@ -67,6 +68,9 @@ def _choice_against_inputs(folder: Path, record: dict[str, Any], where: Mapping[
 
     facts = gather(recall(record, where, folder))
     of = choice.known_choice(folder, record, facts)
+    links = links_again(record, where, of.of.places)
+    yield from guarded("neighbours", lambda: check_links(of.of.links, links, of.of.places))
+    of = of if links is None else replace(of, of=replace(of.of, links=links))
     yield from guarded("who is with whom", lambda: choice.check_partition(of))
     yield from guarded("stability", lambda: choice.check_holding(of))
     yield from guarded("what keeps it together", lambda: choice.check_keeping(of))
@@ -94,6 +98,9 @@ def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Pa
         for name in ("groups", "consortia")
     )
     of, instance = grouped_again(folder, record, facts, groups)
+    links = links_again(record, where, of.places)
+    yield from guarded("neighbours", lambda: check_links(of.links, links, of.places))
+    of = of if links is None else replace(of, links=links)
     yield from guarded("every place is placed", lambda: [_placed(facts, groups)])
     yield from guarded("consortia add up", lambda: [_sums(of, consortia)])
     yield from guarded("rules", lambda: [_rules(of, record)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -47,6 +48,24 @@ class Grouped:
     """neighbours, for contiguity"""
     excess: Mapping[str, float] = field(default_factory=dict)
     """km that an exempted place may be from its hub, by code; a place that `waive` names and this does not: any"""
+
+    @cached_property
+    def near(self) -> Mapping[int, Sequence[int]]:
+        """The neighbours of each place that has any, by position."""
+        found: dict[int, list[int]] = {}
+        for a, b in self.links or ():
+            found.setdefault(a, []).append(b)
+            found.setdefault(b, []).append(a)
+        return found
+
+    @cached_property
+    def island(self) -> Ints:
+        """(n,) the first place of each place's island: of all that chains of neighbours lead to."""
+        island = np.full(len(self.places), -1, dtype=np.int64)
+        for place in range(len(self.places)):
+            if island[place] < 0:
+                island[sorted(_led_to(self, place, None))] = place
+        return island
 
 
 @dataclass(frozen=True)
@@ -227,6 +246,8 @@ def _could_join(of: Grouped, hub: int) -> npt.NDArray[np.bool_]:
         could &= np.array([area == of.area[hub] for area in of.area]) | waived
     if of.declared is not None:
         could &= ~np.array(of.declared) | (np.arange(n) == hub)
+    if "contiguity" in of.settings and of.links is not None:
+        could &= of.island == of.island[hub]
     for code in of.settings.get("locked", {}).get("places", []):
         could[list(of.places).index(code)] &= _may_lock(of, code, hub)
     return could
@@ -280,20 +301,23 @@ def _moves(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "all", f"{moved} places leave their present group, {said['max']} allowed"
 
 
-def _contiguity(of: Grouped, _said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    near: dict[int, list[int]] = {}
-    for a, b in of.links or ():
-        near.setdefault(a, []).append(b)
-        near.setdefault(b, []).append(a)
+def _contiguity(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    table = getattr(said.get("graph"), "table", None)
     for hub, members in _members(of):
-        inside, seen, edge = set(members.tolist()), {hub}, [hub]
-        while edge:
-            fresh = [q for q in near.get(edge.pop(), []) if q in inside and q not in seen]
-            seen.update(fresh)
-            edge += fresh
-        if inside - seen:
-            lost = [of.places[p] for p in sorted(inside - seen)]
-            yield of.places[hub], f"{len(lost)} places are not connected with the hub, such as {lost[0]}"
+        lost = [of.places[p] for p in sorted(set(members.tolist()) - _led_to(of, hub, set(members.tolist())))]
+        if lost:
+            by = f" by the table {table}" if table else ""
+            yield of.places[hub], f"{len(lost)} places are not connected with the hub{by}, such as {lost[0]}"
+
+
+def _led_to(of: Grouped, first: int, inside: set[int] | None) -> set[int]:
+    """The places that chains of neighbours inside lead to from the first one; anywhere where it is None."""
+    seen, edge = {first}, [first]
+    while edge:
+        fresh = {q for q in of.near.get(edge.pop(), ()) if q not in seen and (inside is None or q in inside)}
+        seen |= fresh
+        edge += fresh
+    return seen
 
 
 _CHECKS = {

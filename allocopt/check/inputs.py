@@ -25,6 +25,7 @@ from allocopt.check.verdict import Check, Floats, compared
 from allocopt.errors import ScenarioFault
 from allocopt.risk import ENGLAND_PRACTICES, persistent_draw
 from allocopt.scenario import find_scenario, load
+from allocopt.scenario.shape import stated
 from allocopt.shipped import shipped
 
 Plain = Mapping[str, Any]
@@ -35,6 +36,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 TABLES["pot"] = ("pot", "table")
 TABLES["monitoring"] = ("stress", "monitoring", "table")
 TABLES["grouping"] = ("grouping", "table")
+TABLES["neighbours"] = ("rules", "contiguity", "graph", "table")
 """Key path of each table that a scenario may name once; `more.0` and so on are further tables about the places."""
 LIMIT = 0.6
 """The effect of past activity stays within +/-60%."""
@@ -105,7 +107,8 @@ def _said_at(record: Plain, which: str) -> str | None:
     """The table that the scenario of a run names, as it is written."""
     node: Any = record["scenario"]
     for key in keys_of(which):
-        node = node[int(key)] if isinstance(node, list) else node.get(key, {})
+        below = node.get(key, {}) if isinstance(node, Mapping) else {}
+        node = node[int(key)] if isinstance(node, list) else below
     return str(node) if node else None
 
 
@@ -128,10 +131,7 @@ def _stated(file: Path, which: str, name: str) -> Iterator[Path]:
     """Where the scenario (or one that it extends) states the table, when it still names it."""
     try:
         loaded = load(file)
-        node: Any = loaded.scenario
-        for key in keys_of(which):
-            node = node[int(key)] if isinstance(node, list) else getattr(node, key, None)
-        if node == name:
+        if stated(loaded.scenario, keys_of(which)) == name:
             yield loaded.table_path(*keys_of(which))
     except (ScenarioFault, IndexError):
         return
@@ -154,12 +154,12 @@ def read_timing(folder: Path) -> Plain:
 
 def check_files(record: Plain, tables: Mapping[str, Path | None]) -> Iterator[Check]:
     """Every table of the scenario is there with the bytes that the run read, and run.json names no other."""
-    stated = {str(_said_at(record, which)): path for which, path in tables.items()}
+    named = {str(_said_at(record, which)): path for which, path in tables.items()}
     listed = {one["file"]: one for one in record["inputs"]}
-    odd = [f"run.json lists {name}, which its scenario does not name" for name in listed if name not in stated]
-    odd += [f"run.json does not list {name}, which its scenario names" for name in stated if name not in listed]
+    odd = [f"run.json lists {name}, which its scenario does not name" for name in listed if name not in named]
+    odd += [f"run.json does not list {name}, which its scenario names" for name in named if name not in listed]
     yield compared("input files listed", odd, f"the {len(listed)} files that the scenario names")
-    for name, path in stated.items():
+    for name, path in named.items():
         yield _same_bytes(name, path, listed.get(name, {}))
 
 

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, possible_pairs
-from allocopt.grouping.neighbours import Graph, delaunay_graph
+from allocopt.grouping.neighbours import Graph, graph_of
 from allocopt.model import Model
 
 Share = Literal["per_head", "per_pound"]
@@ -164,7 +164,7 @@ class Field:
     @cached_property
     def graph(self) -> Graph | None:
         """Who neighbours whom, where consortia must hang together."""
-        return delaunay_graph(self.instance) if self.instance.on("contiguity") else None
+        return graph_of(self.instance)
 
     def rows(self, hub: int) -> tuple[Array, Array]:
         """The hub's further rules as rows (K, m) over its candidates and their constants (K,): rows x + first <= 0."""

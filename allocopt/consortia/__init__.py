@@ -19,7 +19,7 @@ from allocopt.consortia.given import fault, given_grouping, given_hubs, left_out
 from allocopt.consortia.needs import check_facts
 from allocopt.errors import PlanRefused
 from allocopt.grouping.instance import Instance, Ints, on_sphere
-from allocopt.grouping.neighbours import delaunay_graph
+from allocopt.grouping.neighbours import with_links
 from allocopt.grouping.programme import INDEX
 from allocopt.grouping.solution import EVALUATED, Solution, Task, evaluated, solve_grouping
 from allocopt.ledger import whole_pounds
@@ -191,7 +191,7 @@ def instance_of(facts: Facts, model: Model, said: Grouping, budget: Pounds, spen
         name: {**said_of, **({"waive": []} if said_of.get("waive") == "least" else {})}
         for name, said_of in settings.items()
     }
-    return Instance(
+    made = Instance(
         places=facts.situation.places,
         population=facts.situation.population[:, -1],
         budget=budget / 1e6,
@@ -204,6 +204,7 @@ def instance_of(facts: Facts, model: Model, said: Grouping, budget: Pounds, spen
         present=None if present is None else tuple(present.astype(str)),
         settings=settings,
     )
+    return with_links(made, inputs.links)
 
 
 def _floats(facts: Facts, role: str) -> npt.NDArray[np.float64] | None:
@@ -213,10 +214,6 @@ def _floats(facts: Facts, role: str) -> npt.NDArray[np.float64] | None:
 
 def grouped_of(facts: Facts, instance: Instance, hub: Ints) -> Grouped:
     """The grouping as the checker takes it."""
-    links = None
-    if instance.on("contiguity"):
-        graph = delaunay_graph(instance)
-        links = [(p, int(q)) for p in range(len(instance)) for q in graph.of(p) if p < q]
     return Grouped(
         places=instance.places,
         population=instance.population,
@@ -231,7 +228,7 @@ def grouped_of(facts: Facts, instance: Instance, hub: Ints) -> Grouped:
         present=instance.present,
         declared=instance.may_hub.tolist() if instance.declared else None,
         may_hub=instance.may_hub.tolist(),
-        links=links,
+        links=None if instance.links is None else [(a, b) for a, b in instance.links.tolist()],
         excess=instance.excess,
     )
 

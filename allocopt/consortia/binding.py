@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from allocopt.check.grouping import Grouped, haversine
 from allocopt.consortia import Consortia, grouped_of
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, possible_pairs
+from allocopt.settings.neighbours import graph_words
 
 NEAR = 0.01
 """A limit binds a consortium (or a place) that lies within this share of it."""
@@ -162,11 +163,13 @@ def _lists(plan: _Plan, said: Mapping[str, Any], *, together: bool) -> Binding:
     return Binding(len(near), sum(against), f"{sum(against):,} of {len(near):,} lists {words}")
 
 
-def _contiguity(plan: _Plan, _said: Mapping[str, Any]) -> Binding:
+def _contiguity(plan: _Plan, said: Mapping[str, Any]) -> Binding:
     links = np.array(plan.of.links or [], dtype=np.int64).reshape(-1, 2)
     inside = links[plan.hub[links[:, 0]] == plan.hub[links[:, 1]]]
     held = sum(_by_one_place(inside, np.flatnonzero(plan.which == k)) for k in range(len(plan.hubs)))
-    return Binding(len(plan.hubs), held, f"{held:,} of {len(plan.hubs):,} consortia hang together by a single place")
+    words = f"{held:,} of {len(plan.hubs):,} consortia hang together by a single place"
+    by = graph_words(said.get("graph"))
+    return Binding(len(plan.hubs), held, f"{words}, neighbours{by}" if by else words)
 
 
 def _by_one_place(links: Ints, members: Ints) -> bool:

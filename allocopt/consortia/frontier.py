@@ -18,7 +18,7 @@ from allocopt.consortia.record import comparison_row, least_deficit
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.exact import Known, solve_part
 from allocopt.grouping.instance import Ints, Pairs, components, possible_pairs
-from allocopt.grouping.neighbours import delaunay_graph
+from allocopt.grouping.neighbours import graph_of
 from allocopt.grouping.programme import Part
 from allocopt.grouping.solution import CONTIGUOUS_PAIRS, EXACT_PAIRS, Solution, Task, is_searched, solve_grouping
 from allocopt.settings import Grouping
@@ -94,7 +94,7 @@ def _as_one(task: Task, pairs: Pairs, least: Solution, rates: int) -> Point:
         task.objectives,
         efforts=efforts,
         slacks=[task.slack(number, len(places)) for number in numbers],
-        graph=delaunay_graph(task.instance) if task.instance.on("contiguity") else None,
+        graph=graph_of(task.instance),
         start=least.hub,
         known=Known(stage.value, stage.bound, cap),
     )

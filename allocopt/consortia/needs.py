@@ -18,6 +18,7 @@ from allocopt.plan import Facts
 from allocopt.settings import Grouping, RuleSetting
 
 Rules = Mapping[str, RuleSetting]
+_DELAUNAY = "neighbours on the map need coordinates, or a table of links: rules.contiguity.graph: neighbours.csv"
 
 
 def check_facts(facts: Facts, said: Grouping) -> None:
@@ -43,13 +44,13 @@ def check_facts(facts: Facts, said: Grouping) -> None:
 def _roles(facts: Facts, said: Grouping) -> Iterator[Problem]:
     scenario, inputs = facts.loaded.scenario, facts.inputs
     names, rules = {one.name for one in scenario.objectives}, scenario.rules
-    far = bool({"reach", "contiguity"} & set(rules)) or "travel" in names or "nearest_hub" in said.compare
-    far = far or bool(said.frontier)
+    far = "reach" in rules or "travel" in names or "nearest_hub" in said.compare or bool(said.frontier)
+    own = not far and "contiguity" in rules and inputs.links is None
     areas = bool({"stay_in_area", "containment"} & set(rules)) or "crossings" in names or "within_areas" in said.compare
     wants = {
         "population": ("a grouping counts people", True),
-        "latitude": ("distances need coordinates", far),
-        "longitude": ("distances need coordinates", far),
+        "latitude": (_DELAUNAY if own else "distances need coordinates", far or own),
+        "longitude": (_DELAUNAY if own else "distances need coordinates", far or own),
         "area": ("this needs areas", areas),
         "imd": ("the mix needs a deprivation score", "deprivation_mix" in rules),
         "group": ("moves are counted against present groups", "moves" in rules or "moves" in names),

@@ -15,7 +15,8 @@ import numpy as np
 from allocopt.diagnose_grouping.balances import balance_band, deprivation_mix, surplus_concentration
 from allocopt.diagnose_grouping.field import SHOWN, Field, Sum, about, count, lists, options, people, without_choice
 from allocopt.grouping.instance import Ints, great_circle
-from allocopt.grouping.neighbours import delaunay_graph
+from allocopt.grouping.neighbours import graph_of
+from allocopt.settings.neighbours import graph_words
 
 Said = Mapping[str, Any]
 
@@ -207,8 +208,9 @@ def _containment(field: Field, said: Said) -> Sentences:
         yield f"{words}; {count(len(field.hubs), 'hub')} are declared for {count(len(areas), 'area')}", True
 
 
-def _contiguity(field: Field, _said: Said) -> Sentences:
-    graph, allowed = delaunay_graph(field.instance), set(field.places.tolist())
+def _contiguity(field: Field, said: Said) -> Sentences:
+    graph, allowed = graph_of(field.instance), set(field.places.tolist())
+    assert graph is not None
     found = set(field.hubs.tolist())
     border = list(found)
     while border:
@@ -217,7 +219,8 @@ def _contiguity(field: Field, _said: Said) -> Sentences:
         border += sorted(near)
     cut = sorted(allowed - found)
     if cut:
-        yield f"no chain of neighbours leads from {field.some(cut)} to a hub", True
+        by = graph_words(said.get("graph"))
+        yield f"no chain of neighbours{by} leads from {field.some(cut)} to a hub", True
 
 
 _SUMS: Mapping[str, Callable[[Field, Said], Sentences]] = {

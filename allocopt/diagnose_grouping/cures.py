@@ -23,7 +23,7 @@ from allocopt.diagnose_grouping.search import Nothing, smallest
 from allocopt.errors import Cure, Infeasible, InputFault, Stopped
 from allocopt.grouping.exempt import Exemption, Union, least_exemptions, unions, unreachable, with_exemptions
 from allocopt.grouping.instance import Ints
-from allocopt.grouping.neighbours import delaunay_graph
+from allocopt.grouping.neighbours import graph_of
 from allocopt.grouping.programme import INDEX
 from allocopt.model import Model
 from allocopt.plan import Facts
@@ -282,7 +282,7 @@ def _fewest(case: Case, parts: Sequence[Ints]) -> tuple[Exemption, ...] | None:
 def _of_union(case: Case, union: Union, seconds: float) -> tuple[Exemption, ...] | None:
     """None where they were not found in time; nothing where no exemption helps."""
     instance = case.groups.instance
-    graph = delaunay_graph(instance) if instance.on("contiguity") else None
+    graph = graph_of(instance)
     try:
         here, proven = least_exemptions(case.groups.model, instance, union.places, graph=graph, seconds=seconds)
     except Infeasible:

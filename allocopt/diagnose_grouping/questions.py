@@ -18,7 +18,7 @@ import numpy as np
 from allocopt.errors import Infeasible, InputFault, Stopped
 from allocopt.grouping.exact import Staged, cuts_needed, with_cuts
 from allocopt.grouping.instance import Instance, Ints, Pairs, components, possible_pairs
-from allocopt.grouping.neighbours import delaunay_graph
+from allocopt.grouping.neighbours import graph_of
 from allocopt.grouping.programme import Part, build_part
 from allocopt.model import Model
 from allocopt.settings import RuleSetting
@@ -189,7 +189,7 @@ class Groups:
 
     def _build(self, instance: Instance, part: Part) -> Staged | Answer:
         """Without objectives; with travel under contiguity, so that plans hang together."""
-        graph = delaunay_graph(instance) if instance.on("contiguity") else None
+        graph = graph_of(instance)
         try:
             built = build_part(self.model, instance, part, [self.model.objective("travel")] if graph else [])
         except Infeasible:

@@ -14,9 +14,11 @@ import pandas as pd
 from allocopt.errors import InputFault, Problem
 from allocopt.exchange.geography import consortia_features, place_features, write_geojson
 from allocopt.exchange.need_index import Place, need_indices, places_by
+from allocopt.exchange.neighbours import FILE, FORMAT, neighbours_of, words
 from allocopt.exchange.official import Official, read_official
 from allocopt.exchange.session import bodies_of, grouping, read_session, session, write_session
 from allocopt.runs import Run, read_run
+from allocopt.scenario import Loaded, load
 
 FORMATS = ("geojson", "parquet", "session")
 
@@ -83,8 +85,18 @@ def _inputs(found: Official, name: str) -> str:
     return f"inputs:\n  places: {{table: {name}, key: practice_code{named}, columns: {{{columns}}}}}"
 
 
-def give_out(folder: Path, *, formats: Sequence[str], table: Path | None, out: Path | None) -> Taken:
-    """Write a run in the formats of other tools; all that it has material for when none is asked. Raises InputFault."""
+def give_out(
+    folder: Path, *, formats: Sequence[str], table: Path | None, out: Path | None, sets: Sequence[str] = ()
+) -> Taken:
+    """Write a run in the formats of other tools; all that it has material for when none is asked.
+
+    `neighbours` is asked of a scenario, with what `--set` changes, before anything is run. Raises InputFault.
+    """
+    if list(formats) == [FORMAT] and not folder.is_dir():
+        return give_out_neighbours(load(folder, set=sets), out or Path())
+    if sets:
+        said = "a finished run is written as it is: --set changes nothing in it"
+        raise InputFault(said, (Problem(said, "leave --set out", "--set"),))
     run = read_run(folder)
     asked = tuple(formats) or tuple(name for name in FORMATS if _can(run, name))
     problems = [
@@ -108,6 +120,14 @@ def give_out(folder: Path, *, formats: Sequence[str], table: Path | None, out: P
     return Taken(tuple(written), tuple(notes))
 
 
+def give_out_neighbours(loaded: Loaded, out: Path) -> Taken:
+    """Write the neighbours of a scenario's places as a table of links. Raises InputFault."""
+    table, path = neighbours_of(loaded), out / FILE
+    _write(table, path)
+    said, lines = words(table, path)
+    return Taken((path,), (said,), lines)
+
+
 def _can(run: Run, name: str) -> bool:
     places = run.tables.get("places")
     located = places is not None and {"latitude", "longitude"} <= set(places.columns)
@@ -118,6 +138,7 @@ def _reason(name: str) -> str:
     said = {
         "session": "a session holds a grouping: export the run of a model that groups places",
         "geojson": "name latitude and longitude under inputs.places.columns, and run again",
+        FORMAT: "neighbours are those of a scenario: allocopt export SCENARIO --format neighbours, and no other format",
     }
     return said.get(name, f"choose from {', '.join(FORMATS)}")
 
@@ -171,4 +192,4 @@ def _session(run: Run, home: Path, official: Official | None) -> tuple[list[Path
 
 _EXPORTS = {"parquet": _parquet, "geojson": _geojson, "session": _session}
 
-__all__ = ["Place", "Taken", "give_out", "take_in"]
+__all__ = ["Place", "Taken", "give_out", "give_out_neighbours", "take_in"]

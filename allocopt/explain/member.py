@@ -25,6 +25,7 @@ from allocopt.grouping.instance import Instance, Ints, possible_pairs
 from allocopt.inputs.tables import count, some
 from allocopt.model import load_model
 from allocopt.plan import gather
+from allocopt.settings.neighbours import graph_words
 from allocopt.units import say_money, write_rate
 
 NEAR = 0.01
@@ -292,8 +293,9 @@ def _number(of: Grouped, _instance: Instance, _p: int, _members: Ints) -> Said:
     yield f"there are {number:,} consortia; {', '.join(ends)}", number in (said.get("min"), said.get("max"))
 
 
-def _contiguity(_of: Grouped, _instance: Instance, _p: int, _members: Ints) -> Said:
-    yield "it is connected with its hub through neighbours of the same consortium", False
+def _contiguity(of: Grouped, _instance: Instance, _p: int, _members: Ints) -> Said:
+    by = graph_words(of.settings["contiguity"].get("graph"))
+    yield f"it is connected with its hub through neighbours{by}{',' if by else ''} of the same consortium", False
 
 
 def _locked(of: Grouped, _instance: Instance, p: int, _members: Ints) -> Said:

@@ -19,7 +19,7 @@ from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.exact import Staged, assignment, cuts_needed, with_cuts
 from allocopt.grouping.instance import Array, Instance, Ints, Pairs, components, possible_pairs
 from allocopt.grouping.measure import moved, overspends
-from allocopt.grouping.neighbours import Graph, delaunay_graph
+from allocopt.grouping.neighbours import Graph, graph_of
 from allocopt.grouping.programme import Part, build_part
 from allocopt.model import Model, Objective
 from allocopt.solve.compiled import compile_problem
@@ -66,7 +66,7 @@ def another_plan(
     """A plan that grants the wish, or None where none was found; `plans` begins with the best one."""
     pairs = possible_pairs(instance)
     parts = components(instance, pairs)
-    graph = delaunay_graph(instance) if instance.on("contiguity") else None
+    graph = graph_of(instance)
     search = _Search(model, instance, _ordered(objectives, model), list(plans), wish, graph)
     hub = plans[0].copy()
     for region in _regions(instance, pairs, parts, plans[0]):

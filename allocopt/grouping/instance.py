@@ -69,6 +69,8 @@ class Instance:
     excess: Mapping[str, float] = field(default_factory=dict)
     """km that a place exempted from reach may be from its hub, by code; a place that `waive` names and this does not
     may join any hub"""
+    links: Ints | None = None
+    """(m, 2) positions of places that are neighbours, each link once and sorted; None: Delaunay's, not made yet"""
 
     def __len__(self) -> int:
         return len(self.places)
@@ -92,6 +94,13 @@ class Instance:
     def areas(self) -> tuple[str, ...]:
         """The areas, sorted."""
         return tuple(sorted(set(self.area)))
+
+    @cached_property
+    def island_codes(self) -> Ints:
+        """The island of each place as a number, (n,): the places that chains of its neighbours lead to."""
+        tail, head = (np.zeros((0, 2), dtype=np.int64) if self.links is None else self.links).T
+        graph = sp.coo_array((np.ones(len(tail)), (tail, head)), shape=(len(self), len(self)))
+        return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
     @property
     def hubs(self) -> Ints:
@@ -161,11 +170,16 @@ def pairs_of(instance: Instance, place: Ints, hub: Ints) -> Pairs:
 
 
 def possible_pairs(instance: Instance) -> Pairs:
-    """Every pair that reach, areas and locks allow. Raises InputFault when there are too many to look at."""
+    """Every pair that reach, areas, locks and the links of neighbours allow.
+
+    Raises InputFault when there are too many to look at.
+    """
     found = _within_areas(instance) if instance.on("stay_in_area") else _anywhere(instance)
     place, hub = found.place, found.hub
     keep = found.km <= instance.farthest[place] + _ROUNDING
     keep &= ~_locked_out(instance, found)
+    if instance.on("contiguity") and instance.links is not None:
+        keep &= instance.island_codes[place] == instance.island_codes[hub]
     if instance.declared:
         keep &= ~instance.may_hub[place] | (place == hub)
     return found.take(keep)

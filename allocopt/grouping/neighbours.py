@@ -1,13 +1,14 @@
 """Which places are neighbours, and whether the members of a consortium are connected.
 
-The graph is Delaunay's over distinct points, with places at the same point linked to each other; edges are kept
-whatever their length, so that no place is stranded, islands included. Imports `instance` alone.
+The graph is that of the scenario's own table of links, which may be any: not planar, with distant neighbours, in
+several pieces. Without one it is Delaunay's over distinct points, with places at the same point linked to each other;
+edges are kept whatever their length, so that no place is stranded, islands included. Imports `instance` alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -17,6 +18,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import Delaunay, QhullError
 
 from allocopt.grouping.instance import Array, Instance, Ints
+
+LEAST_COLUMNS, MOST_COLUMNS = 16, 64
+"""Neighbours of a place among which a search proposes."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +41,39 @@ class Graph:
         return self.near[self.start[place] : self.start[place + 1]]
 
 
-def delaunay_graph(instance: Instance) -> Graph:
-    """The neighbour graph of all places. Coordinates are projected to the plane about their mean latitude."""
-    assert instance.position is not None
-    points, which = np.unique(np.round(_plane(instance.position), 6), axis=0, return_inverse=True)
+def graph_of(instance: Instance) -> Graph | None:
+    """The neighbour graph that consortia must hang together on; None where they need not."""
+    if not instance.on("contiguity"):
+        return None
+    return graph_from(instance.places, delaunay_links(instance.position) if instance.links is None else instance.links)
+
+
+def with_links(instance: Instance, given: Ints | None) -> Instance:
+    """The instance with its links, so that they are made once: the `given` ones of a table, else Delaunay's.
+
+    Without coordinates, which needs of a scenario are told elsewhere, there are none of Delaunay's.
+    """
+    if not instance.on("contiguity") or (given is None and instance.position is None):
+        return instance
+    return replace(instance, links=delaunay_links(instance.position) if given is None else given)
+
+
+def delaunay_links(position: Array | None) -> Ints:
+    """(m, 2) positions of Delaunay's neighbours, the lower first, sorted, each once; of points on the sphere (n, 3).
+
+    Coordinates are projected to the plane about their mean latitude.
+    """
+    assert position is not None
+    points, which = np.unique(np.round(_plane(position), 6), axis=0, return_inverse=True)
     which = which.reshape(-1)
     edges = _edges(points)
     groups = _places_of(which, len(points))
     links = set[tuple[int, int]]()
     for one, other in edges:
-        links |= {(a, b) for a in groups[one] for b in groups[other]}
+        links |= {(min(a, b), max(a, b)) for a in groups[one] for b in groups[other]}
     for group in groups:
         links |= {(a, b) for a in group for b in group if a < b}
-    return graph_of(instance.places, sorted(links))
+    return np.array(sorted(links), dtype=np.int64).reshape(-1, 2)
 
 
 def _plane(position: Array) -> Array:
@@ -77,9 +101,9 @@ def _edges(points: Array) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in np.unique(np.sort(pairs, axis=1), axis=0)]
 
 
-def graph_of(places: Sequence[str], links: Sequence[tuple[int, int]]) -> Graph:
-    """A graph from its links (each once)."""
-    both = np.array([*links, *((b, a) for a, b in links)], dtype=np.int64).reshape(-1, 2)
+def graph_from(places: Sequence[str], links: Ints) -> Graph:
+    """A graph from its links (m, 2), each once."""
+    both = np.concatenate([links, links[:, ::-1]])
     order = np.lexsort((both[:, 1], both[:, 0]))
     start = np.concatenate([[0], np.cumsum(np.bincount(both[:, 0], minlength=len(places)))])
     return Graph(tuple(places), start.astype(np.int64), both[order, 1])
@@ -110,9 +134,13 @@ def _reached(graph: Graph, first: int, inside: set[int]) -> set[int]:
 
 
 def first_neighbours(graph: Graph, near: Ints) -> Ints:
-    """The neighbours of each place on the graph in turn, as many columns as `near`."""
-    n, width = len(near), 16
-    degree = np.diff(graph.start)
+    """The neighbours of each place on the graph in turn, as many columns as are enough for most places.
+
+    A map has fewer than six neighbours a place, a table of links may have many more; of a place that has more than
+    there are columns, the first ones.
+    """
+    n, degree = len(near), np.diff(graph.start)
+    width = int(np.clip(np.ceil(2 * degree.mean()), LEAST_COLUMNS, MOST_COLUMNS))
     columns = np.arange(width)[None, :] % np.maximum(degree, 1)[:, None]
     rows = (
         graph.near[np.minimum(graph.start[:-1, None] + columns, max(0, len(graph.near) - 1))]

@@ -23,7 +23,7 @@ from allocopt.grouping.exempt import Exemption, Fewest, cannot_hold, fewest_of, 
 from allocopt.grouping.instance import Instance, Ints, Pairs, components, possible_pairs
 from allocopt.grouping.measure import objective_values
 from allocopt.grouping.national import KNOWN, Wanted, search_nation
-from allocopt.grouping.neighbours import Graph, delaunay_graph
+from allocopt.grouping.neighbours import Graph, graph_of
 from allocopt.grouping.programme import Part
 from allocopt.grouping.relaxed import relaxed_bound
 from allocopt.grouping.task import Solution, Task
@@ -52,7 +52,7 @@ def solve_grouping(task: Task) -> Solution:
     asked = task.instance
     task.instance, exempt = _reachable(task)
     pairs = possible_pairs(task.instance)
-    graph = delaunay_graph(task.instance) if task.instance.on("contiguity") else None
+    graph = graph_of(task.instance)
     parts = components(task.instance, pairs)
     if is_searched(task, pairs, parts):
         return _nationally(task, exempt, graph, pairs, parts)
@@ -155,9 +155,10 @@ def _largest(instance: Instance, pairs: Pairs, parts: Sequence[Ints]) -> int:
 def _beyond_search(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> tuple[str, ...]:
     """In words, where a part that is large goes to one integer programme because the search does not know a rule."""
     unknown, most = sorted(set(task.instance.settings) - KNOWN), _largest(task.instance, pairs, parts)
-    if not unknown or most <= EXACT_PAIRS:
+    if most <= EXACT_PAIRS or (not unknown and task.instance.position is not None):
         return ()
-    said = f"the search does not know {', '.join(unknown)}: a part of {most:,} pairs was one integer programme"
+    why = f"the search does not know {', '.join(unknown)}" if unknown else "the search needs coordinates"
+    said = f"{why}: a part of {most:,} pairs was one integer programme"
     return (f"{said}, whose gap may be wide; with stay_in_area, or a smaller reach, the parts are smaller",)
 
 

@@ -2,8 +2,8 @@
 
 Codes are joined exactly in both directions before any place is left out; values are checked for the places that stay.
 Nothing is filled in: what a table lacks is an error, unless the scenario says what to do, and then a note says that it
-was done and to how many places. Imports `places`, `columns`, `money`, `reading`, `tables`, `joins`, `units` and the
-types of `settings` and `scenario`.
+was done and to how many places. Imports `places`, `columns`, `money`, `links`, `reading`, `tables`, `joins`, `units`
+and the types of `settings` and `scenario`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 
 from allocopt.inputs.columns import frame
 from allocopt.inputs.joins import Keyed
+from allocopt.inputs.links import Links, links_of
 from allocopt.inputs.money import baseline_by_place, money_table, spend_by_place
 from allocopt.inputs.places import all_places, places_of_run
 from allocopt.inputs.reading import Reading
@@ -68,6 +69,8 @@ class Inputs:
     """By year, GBP million held back before anything is allocated, in whole pounds; None when nothing is."""
     growth: pd.DataFrame | None = None
     """Place x year: people over those that the needs belong to; None when one population stands for every year."""
+    links: Links | None = None
+    """(m, 2) positions of places that are neighbours by the scenario's own table; None when it names none."""
 
     def role(self, name: str) -> pd.Series | None:
         """The column that holds role `name`, or None when the scenario names none."""
@@ -94,9 +97,10 @@ def read_inputs(loaded: Loaded) -> Inputs:
     recorded = spend_by_place(reading, spending, kept)
     baseline, bodies = baseline_by_place(reading, baselines, kept, columns)
     pot, people = pots(reading), populations(reading, kept, columns)
+    links = links_of(reading, places, kept)
     reading.stop_if_wrong()
     money = {"baseline": baseline, "bodies": bodies, "recorded_spend": recorded}
-    return _assemble(reading, kept, columns, pot=pot, people=people, money=money)
+    return _assemble(reading, kept, columns, pot=pot, people=people, money=money, links=links)
 
 
 def _assemble(
@@ -107,6 +111,7 @@ def _assemble(
     pot: pd.Series,
     people: pd.DataFrame,
     money: Mapping[str, pd.Series | None],
+    links: Links | None,
 ) -> Inputs:
     scenario, roles = reading.scenario, reading.roles
     if "population" not in roles:
@@ -122,6 +127,7 @@ def _assemble(
         pot=pot - _reserve(scenario, pot),
         reserve=_reserve(scenario, pot) if "reserve" in scenario.rules else None,
         **money,
+        links=links,
         lines=pd.Series(kept.table.lines, index=columns.index, name="line"),
         files=tuple(InputFile(table.file, table.sha256, len(table)) for table in reading.tables.values()),
         notes=(*reading.notes, *_reserve_notes(scenario, pot)),

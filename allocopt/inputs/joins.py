@@ -28,7 +28,7 @@ def join(keyed: Keyed, places: Keyed, cited: Cited, problems: list[Problem]) -> 
     have, want = set(keyed.codes), set(places.codes)
     if have == want:
         return
-    hints = _look_alike(want - have, have - want)
+    hints = look_alike(want - have, have - want)
     absent = _first_rows(places, want - have)
     surplus = _first_rows(keyed, have - want)
     if absent:
@@ -50,7 +50,7 @@ def _first_rows(keyed: Keyed, wanted: Iterable[str]) -> list[int]:
     return sorted(first[code] for code in wanted if code.strip())
 
 
-def _look_alike(absent: Iterable[str], surplus: Iterable[str]) -> str:
+def look_alike(absent: Iterable[str], surplus: Iterable[str]) -> str:
     """'write 'A1' for 'a1': they differ only by upper and lower case', for pairs that are nearly the same."""
     tests = (
         ("spaces around the code", _unspaced),

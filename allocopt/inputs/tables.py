@@ -163,7 +163,7 @@ def _row_problems(
     header: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[int], file: str, cited: Cited
 ) -> list[Problem]:
     if not rows:
-        return [cited.problem("the table has no rows, only a header", "add one row per place", file=file, line=1)]
+        return [cited.problem("the table has no rows, only a header", "add its rows", file=file, line=1)]
     width = len(header)
     ragged = [(row, line) for row, line in zip(rows, lines, strict=True) if len(row) != width]
     if not ragged:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from allocopt.model import rule
 from allocopt.ranges import Lists, Part, Way
+from allocopt.settings.neighbours import NeighbourGraph
 
 Count = Annotated[int, Field(ge=0)]
 """How many places: a bare number."""
@@ -53,8 +54,14 @@ def stay_in_area(m: Any, p: str, h: str, *, waive: list[str] = []) -> bool:  # n
     source="NHS Commissioning Board, 2012: a consortium covers a coherent area",
     index="grouping",
 )
-def contiguity(m: Any, *, graph: Literal["delaunay"] = "delaunay") -> Any:
-    """The places of a consortium are connected through neighbours; rows are added where a plan breaks it."""
+def contiguity(m: Any, *, graph: NeighbourGraph = "delaunay") -> Any:
+    """The places of a consortium are connected through neighbours (by `delaunay`, or by a table of links such as
+    `graph: neighbours.csv`); rows are added where a plan breaks it.
+
+    Delaunay's triangulation of the places knows no water. A table of links has a row for each, in one direction or in
+    both, in the columns `place` and `neighbour`; other columns are not read, and coordinates are not needed.
+    `allocopt export SCENARIO --format neighbours` writes Delaunay's links as such a table, to be edited.
+    """
     return m.connect(graph)
 
 

@@ -24,7 +24,7 @@ from allocopt.scenario.files import find_scenario
 from allocopt.scenario.fresh import new_scenario, write_new
 from allocopt.scenario.rules import idle_offs, named_models, needs_spend, objective_settings, rule_settings, with_slack
 from allocopt.scenario.schema import schema, write_schema
-from allocopt.scenario.shape import known
+from allocopt.scenario.shape import known, stated
 from allocopt.scenario.tree import (
     Items,
     Keys,
@@ -91,17 +91,12 @@ class Loaded:
         It is relative to the file that states it (to the working folder when `--set` states it). Raises KeyError
         when no text is there.
         """
-        value: Any = self.scenario
-        for key in keys:
-            if isinstance(value, list):
-                value = value[int(key)]
-            else:
-                value = value.get(key) if isinstance(value, Mapping) else getattr(value, key, None)
+        value = stated(self.scenario, keys)
         if not isinstance(value, str):
             raise KeyError(dotted(keys))
-        mark = self.marks.get(tuple(keys))
-        stated = self.path if mark is None else mark.file
-        home = Path.cwd() if isinstance(mark, SetMark) else stated.parent
+        mark = self.mark(*keys)
+        file = self.path if mark is None else mark.file
+        home = Path.cwd() if isinstance(mark, SetMark) else file.parent
         return (home / value).resolve()
 
 

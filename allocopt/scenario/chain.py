@@ -66,12 +66,16 @@ def same(one: Tree | None, other: Tree | None, key: str = "") -> bool:
         )
     if isinstance(one, Items) and isinstance(other, Items):
         return len(one.items) == len(other.items) and all(map(same, one.items, other.items))
-    if isinstance(one, Leaf) and isinstance(other, Leaf) and key == "table":
+    if isinstance(one, Leaf) and isinstance(other, Leaf) and _names_a_file(one, key):
         return _named_file(one) == _named_file(other)
     if isinstance(one, Leaf) and isinstance(other, Leaf):
         alike = type(one.value) is type(other.value) and one.value == other.value and one.is_off == other.is_off
         return alike or _same_quantity(one.text, other.text)
     return False
+
+
+def _names_a_file(leaf: Leaf, key: str) -> bool:
+    return key == "table" or (key == "graph" and "." in leaf.text)
 
 
 def _named_file(leaf: Leaf) -> Path:

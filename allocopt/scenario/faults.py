@@ -20,7 +20,7 @@ from allocopt.scenario.tree import Items, Keys, Table, dotted, find, nearest, su
 if TYPE_CHECKING:
     from allocopt.model import Model
 
-_LABEL = re.compile(r"(str|int|float|bool)$|(list\[|dict\[|function-)")
+_LABEL = re.compile(r"(str|int|float|bool|[A-Z]\w*)$|(list\[|dict\[|literal\[|function-)")
 _KINDS = {"str": "text", "int": "a number", "float": "a number", "function": "a quantity with its unit"}
 
 
@@ -75,9 +75,14 @@ def _placed(tree: Table, keys: Keys, location: tuple[int | str, ...]) -> tuple[K
             continue  # one map stands where a list of them may
         if node is None or find(node, (part,)) or not _LABEL.match(part):
             path = (*path, part) if part != "[key]" else path
-        elif isinstance(node, Table) != part.startswith("dict") or isinstance(node, Items) != part.startswith("list"):
+        elif isinstance(node, Table) != _is_map(part) or isinstance(node, Items) != part.startswith("list"):
             return path, False
     return path, True
+
+
+def _is_map(label: str) -> bool:
+    """Whether a branch of a union is written as a map: a dict, or a block with keys of its own, which is a class."""
+    return label.startswith("dict") or label[0].isupper()
 
 
 def shown(tree: Table, path: Keys) -> str:

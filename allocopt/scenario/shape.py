@@ -6,14 +6,14 @@ Suggestions, `--set` and `off` ask here, so that no list of keys is written a se
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from allocopt.scenario.tree import Keys
-from allocopt.settings import Scenario
+from allocopt.settings import RuleSetting, Scenario
 
 if TYPE_CHECKING:
     from allocopt.model import Model, Objective, Rule
@@ -55,6 +55,19 @@ def _keys_of(annotations: Sequence[Any]) -> tuple[str, ...] | None:
     if any(get_origin(one) is dict for one in found):
         return None
     return tuple(key for one in found if _is_model(one) for key in _fields(one))
+
+
+def stated(scenario: Scenario, keys: Keys) -> Any:
+    """What a scenario says at a key path, a rule's parameters included; None where it says nothing."""
+    value: Any = scenario
+    for key in keys:
+        if isinstance(value, list):
+            value = value[int(key)]
+        elif isinstance(value, RuleSetting):
+            value = value.parameters.get(key)
+        else:
+            value = value.get(key) if isinstance(value, Mapping) else getattr(value, key, None)
+    return value
 
 
 def known(keys: Keys, models: Sequence[Model] = ()) -> tuple[str, ...] | None:
