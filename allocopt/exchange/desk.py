@@ -95,8 +95,8 @@ def give_out(
     if list(formats) == [FORMAT] and not folder.is_dir():
         return give_out_neighbours(load(folder, set=sets), out or Path())
     if sets:
-        said = "a finished run is written as it is: --set changes nothing in it"
-        raise InputFault(said, (Problem(said, "leave --set out", "--set"),))
+        useless = "a finished run is written as it is: --set changes nothing in it"
+        raise InputFault(useless, (Problem(useless, "leave --set out", "--set"),))
     run = read_run(folder)
     asked = tuple(formats) or tuple(name for name in FORMATS if _can(run, name))
     problems = [

@@ -22,8 +22,8 @@ class NeighbourTable(Frozen):
     """A table of links between places that count as neighbours: a row for each, in one direction or in both."""
 
     table: str
-    """CSV or Parquet file with a row for each link, relative to the scenario file that states it; `graph: FILE` says the
-    same where the columns have their usual names."""
+    """CSV or Parquet file with a row for each link, relative to the scenario file that states it; `graph: FILE` says
+    the same where the columns have their usual names."""
     place: str = PLACE
     """Column with the code of a place; `place` unless said."""
     neighbour: str = NEIGHBOUR
