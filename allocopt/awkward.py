@@ -217,11 +217,24 @@ def _cut_off(instance: Instance) -> Iterator[str]:
     table = instance.said("contiguity", "graph").table
     if alone := [(inside, rest) for inside, rest in cut if len(inside) == 1]:
         yield _without_neighbours(instance, table, alone)
-    groups = sorted((one for one in cut if len(one[0]) > 1), key=lambda one: (-len(one[0]), int(one[0][0])))
+    groups = sorted((one for one in cut if len(one[0]) > 1), key=lambda one: _trouble(instance, one[0]))
     yield from (_piece_words(instance, table, *one) for one in groups[:SHOWN])
     if len(groups) > SHOWN:
         places = sum(len(inside) for inside, _ in groups[SHOWN:])
         yield f"{table} cuts off {count(len(groups) - SHOWN, 'more group')} with {count(places, 'place')} in all"
+
+
+def _trouble(instance: Instance, inside: Ints) -> tuple[bool, int, int]:
+    """The order in which pieces are told: those that make no consortium first, then the largest."""
+    return not _is_short(instance, inside), -len(inside), int(inside[0])
+
+
+def _is_short(instance: Instance, inside: Ints) -> bool:
+    """Whether a piece has no hub, or fewer people than a consortium needs and no hub that is excused."""
+    hubs = inside[instance.may_hub[inside]]
+    least = float(instance.said("population_window", "min") or 0)
+    few = float(instance.population[inside].sum()) < least
+    return not len(hubs) or (few and not instance.excused("population_window")[hubs].any())
 
 
 def _pieces(instance: Instance) -> tuple[Ints, Ints]:
@@ -240,7 +253,7 @@ def _pieces(instance: Instance) -> tuple[Ints, Ints]:
 def _without_neighbours(instance: Instance, table: str, alone: Sequence[tuple[Ints, Ints]]) -> str:
     """The places without any neighbour that they could share a consortium with."""
     at = np.concatenate([inside for inside, _ in alone])
-    where = " in their own area" if instance.on("stay_in_area") else ""
+    where = f" in {'its' if len(at) == 1 else 'their'} own area" if instance.on("stay_in_area") else ""
     least, barred = float(instance.said("population_window", "min") or 0), at[~instance.may_hub[at]]
     short = at[(instance.population[at] < least) & ~instance.excused("population_window")[at] & instance.may_hub[at]]
     can = f"which can only be {'a consortium of its own' if len(at) == 1 else 'consortia of their own'}"
@@ -265,7 +278,7 @@ def _piece_words(instance: Instance, table: str, inside: Ints, rest: Ints) -> st
     hubs = inside[instance.may_hub[inside]]
     if not len(hubs):
         return f"{said}; none of them may be a hub: {_row(instance, inside, rest)}"
-    if people >= least or instance.excused("population_window")[hubs].any():
+    if not _is_short(instance, inside):
         return f"{said}; where one should, {_row(instance, inside, rest)}"
     cure = _waive(instance, "population_window", _middle(instance, inside))
     return f"{said}; a consortium needs {least:,.0f}: {_row(instance, inside, rest)}, or {cure}"

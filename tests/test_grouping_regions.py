@@ -18,7 +18,7 @@ from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import unreachable
 from allocopt.grouping.instance import possible_pairs
 from allocopt.grouping.national import legal_pairs
-from allocopt.grouping.neighbours import delaunay_graph, in_one_piece
+from allocopt.grouping.neighbours import graph_of, in_one_piece
 from allocopt.grouping.pockets import cut_prices
 from allocopt.grouping.regions import Rounds, improve
 from allocopt.grouping.search import Search
@@ -127,7 +127,7 @@ def test_regions_keep_a_plan_legal_and_never_make_it_worse():
 def test_annealed_regions_never_make_a_plan_worse_and_keep_it_in_one_piece():
     instance, where = sparse_town(2)
     instance = replace(instance, settings={**instance.settings, "contiguity": {"graph": "delaunay"}})
-    graph = delaunay_graph(instance)
+    graph = graph_of(instance)
     pairs = legal_pairs(instance, possible_pairs(instance))
     search = Search(instance, pairs, *given_of(instance, pairs), 1, graph=graph)
     hub = search.settle(search.start())

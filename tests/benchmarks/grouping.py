@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from allocopt.check.grouping import Grouped, broken_rules
 from allocopt.consortia import instance_of, money_of
 from allocopt.grouping.instance import Instance, on_sphere
-from allocopt.grouping.neighbours import delaunay_graph
+from allocopt.grouping.neighbours import graph_of
 from allocopt.grouping.solution import Solution, Task, solve_grouping
 from allocopt.model import load_model
 from allocopt.plan import gather
@@ -139,7 +139,7 @@ def broken(found: Solution, where: np.ndarray) -> list[str]:
     """What the independent checker says against a plan."""
     instance, links = found.instance, None
     if instance.on("contiguity"):
-        graph = delaunay_graph(instance)
+        graph = graph_of(instance)
         links = [(p, int(q)) for p in range(len(instance)) for q in graph.of(p) if p < q]
     given = Grouped(
         places=instance.places,

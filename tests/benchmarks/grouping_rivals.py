@@ -61,7 +61,7 @@ from allocopt.grouping.exact import assignment
 from allocopt.grouping.exempt import unreachable, with_exemptions
 from allocopt.grouping.instance import Instance, Ints, on_sphere, possible_pairs
 from allocopt.grouping.measure import hubs_of_labels, objective_values
-from allocopt.grouping.neighbours import Graph, delaunay_graph
+from allocopt.grouping.neighbours import Graph, delaunay_links, graph_from
 from allocopt.grouping.programme import Part, build_part
 from allocopt.grouping.solution import Task, solve_grouping
 from allocopt.model import load_model
@@ -202,7 +202,7 @@ def _spopt(instance: Instance) -> tuple[object, object]:
 
 
 def _linked(instance: Instance) -> Graph:
-    return delaunay_graph(instance)
+    return graph_from(instance.places, delaunay_links(instance.position))
 
 
 def gerrychain_bursts(instance: Instance, seconds: float) -> Ints:
