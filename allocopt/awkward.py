@@ -199,29 +199,34 @@ def _water(instance: Instance) -> Iterator[str]:
 
 
 def _cut_off(instance: Instance) -> Iterator[str]:
-    """Places that the table of links cuts off from all others, or from the others of an area that they may not leave.
-
-    The largest piece of the country (or of each area) is what the others are cut off from.
-    """
+    """Places that the table of links cuts off from all others, or from the others of an area that none may leave."""
     if not instance.on("contiguity"):
         return
-    label, areas = _pieces(instance)
-    sizes = np.bincount(label)
-    first = np.array([np.flatnonzero(label == one)[0] for one in range(len(sizes))])
-    cut = list[tuple[Ints, Ints]]()
-    for area in np.unique(areas).tolist():
-        pieces = np.flatnonzero(areas[first] == area)
-        rest = np.flatnonzero(areas == area)
-        for one in np.delete(pieces, int(np.argmax(sizes[pieces]))).tolist():
-            cut.append((np.flatnonzero(label == one), rest[label[rest] != one]))
-    table = instance.said("contiguity", "graph").table
-    if alone := [(inside, rest) for inside, rest in cut if len(inside) == 1]:
+    cut, table = _cut_pieces(instance), instance.said("contiguity", "graph").table
+    if alone := [one for one in cut if len(one[0]) == 1]:
         yield _without_neighbours(instance, table, alone)
     groups = sorted((one for one in cut if len(one[0]) > 1), key=lambda one: _trouble(instance, one[0]))
     yield from (_piece_words(instance, table, *one) for one in groups[:SHOWN])
     if len(groups) > SHOWN:
         places = sum(len(inside) for inside, _ in groups[SHOWN:])
         yield f"{table} cuts off {count(len(groups) - SHOWN, 'more group')} with {count(places, 'place')} in all"
+
+
+def _cut_pieces(instance: Instance) -> list[tuple[Ints, Ints]]:
+    """Every piece of the country (or of an area) but its largest, and the places that a link had best lead it to: of
+    pieces that make consortia, else of any other.
+    """
+    label, areas = _pieces(instance)
+    inside = [np.flatnonzero(label == one) for one in range(int(label.max()) + 1)]
+    sound = np.array([len(one) > 1 and not _is_short(instance, one) for one in inside])
+    cut = list[tuple[Ints, Ints]]()
+    for area in np.unique(areas).tolist():
+        here = np.flatnonzero(areas == area)
+        pieces = sorted(np.unique(label[here]).tolist(), key=lambda one: (-len(inside[one]), one))
+        for one in pieces[1:]:
+            rest = here[label[here] != one]
+            cut.append((inside[one], rest[sound[label[rest]]] if sound[label[rest]].any() else rest))
+    return cut
 
 
 def _trouble(instance: Instance, inside: Ints) -> tuple[bool, int, int]:
@@ -262,9 +267,10 @@ def _without_neighbours(instance: Instance, table: str, alone: Sequence[tuple[In
         said += f", and {_codes(instance, barred)} may not be a hub"
     if len(short):
         said += f", and {_codes(instance, short)} {'has' if len(short) == 1 else 'have'} fewer people than {least:,.0f}"
-    cure = _row(instance, *alone[0])
+    rows = [_row(instance, *one) for one in alone[:SHOWN]]
+    cure = f"add {'the row ' if len(at) == 1 else 'rows such as '}{', '.join(rows)}"
     waive = _waive(instance, "population_window", short)
-    return f"{said}: {cure}{' and so on' if len(at) > 1 else ''}{f', or {waive}' if waive else ''}"
+    return f"{said}: {cure}{f', or {waive}' if waive else ''}"
 
 
 def _piece_words(instance: Instance, table: str, inside: Ints, rest: Ints) -> str:
@@ -277,23 +283,21 @@ def _piece_words(instance: Instance, table: str, inside: Ints, rest: Ints) -> st
     said += f"{whom}, and no consortium joins them"
     hubs = inside[instance.may_hub[inside]]
     if not len(hubs):
-        return f"{said}; none of them may be a hub: {_row(instance, inside, rest)}"
+        return f"{said}; none of them may be a hub: add the row {_row(instance, inside, rest)}"
     if not _is_short(instance, inside):
-        return f"{said}; where one should, {_row(instance, inside, rest)}"
+        return f"{said}; where one should, add the row {_row(instance, inside, rest)}"
     cure = _waive(instance, "population_window", _middle(instance, inside))
-    return f"{said}; a consortium needs {least:,.0f}: {_row(instance, inside, rest)}, or {cure}"
+    return f"{said}; a consortium needs {least:,.0f}: add the row {_row(instance, inside, rest)}, or {cure}"
 
 
 def _row(instance: Instance, inside: Ints, rest: Ints) -> str:
-    """The row of a table of links that joins a group to the nearest place of the rest."""
-    if not len(rest):
-        return "there is no place to link them to"
+    """The row of a table of links that joins a piece to the nearest place of the rest, which is never empty."""
     if instance.position is None:
-        return f"add a row that links {instance.places[inside[0]]} to a neighbour"
+        return f"{instance.places[inside[0]]},NEIGHBOUR"
     far, near = _nearest(instance, inside, rest)
     at = int(np.argmin(far))
     km = float(instance.km(inside[[at]], near[[at]])[0])
-    return f"add the row {instance.places[inside[at]]},{instance.places[near[at]]} ({km:,.1f} km apart, the nearest)"
+    return f"{instance.places[inside[at]]},{instance.places[near[at]]} ({km:,.1f} km apart, the nearest)"
 
 
 def within(instance: Instance, km: float) -> Ints:

@@ -311,6 +311,11 @@ def test_a_place_without_a_neighbour_is_told_with_the_row_that_links_it(tmp_path
     assert said == f"{begin}, and D has fewer people than 20,000: {cure}, or rules.population_window.waive: [D]"
     run = allocopt.run(path, out=None)
     assert any("1 place without a neighbour by links.csv (D)" in one for one in run.record["warnings"])
+    (said,) = noted(asked(tmp_path, "A,B", grouping="hubs: free"))
+    assert said == (
+        "2 places without a neighbour by links.csv (C, D), which can only be consortia of their own: add rows such as "
+        "C,B (5.6 km apart, the nearest), D,B (11.1 km apart, the nearest)"
+    )
     assert run.tables["groups"].set_index("place")["hub"]["D"] == "D"
 
 
