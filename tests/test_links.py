@@ -361,6 +361,16 @@ def test_an_island_under_the_minimum_is_named_by_the_diagnosis(tmp_path):
     assert any(one.key == "rules.population_window.min" and one.verified for one in failure.value.cures)
 
 
+def test_a_search_exempts_an_island_from_its_minimum_and_never_from_reach(tmp_path, monkeypatch):
+    """D has no neighbour: no hub beyond its reach may take it, however far it were let go."""
+    monkeypatch.setattr(solution, "CONTIGUOUS_PAIRS", 0)
+    rules = "population_window: {min: 15000}, reach: {max: 12 km}"
+    path = asked(tmp_path, "A,B", "B,C", rules=rules, grouping="hubs: free, deterministic: true, effort: 0.05")
+    run = allocopt.run(path, out=tmp_path / "runs")
+    assert [(one["rule"], one["code"]) for one in run.record["exemptions"]] == [("population_window", "D")]
+    assert verify(run.folder).passed
+
+
 # proof ---------------------------------------------------------------------------------------------------------------
 
 

@@ -58,10 +58,11 @@ def _within_reach(field: Field, limit: float) -> Sentences:
 
 
 def _nearest(field: Field, place: int) -> tuple[int, float]:
-    """The nearest hub that areas let a place join, and how far it is."""
+    """The nearest hub that areas and links let a place join, and how far it is."""
     instance, hubs = field.instance, np.flatnonzero(field.instance.may_hub)
     if instance.on("stay_in_area"):
         hubs = hubs[instance.area_codes[hubs] == instance.area_codes[place]]
+    hubs = instance.ashore(place, hubs)
     if not len(hubs) or instance.position is None:
         return place, 0.0
     km = great_circle(instance.position[np.full(len(hubs), place)], instance.position[hubs])

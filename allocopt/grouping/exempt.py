@@ -166,8 +166,11 @@ def left_out(
     far = np.zeros(len(codes))
     far[wanted] = [_next_hub(instance, instance.index[code]) for code in np.array(codes)[wanted]]
     most = max(1.0, float(instance.said("reach", "max", 1.0)))
+    wide = with_columns(compiled, out, [("left_out", (code,)) for code in codes])
+    if instance.on("contiguity"):  # no exemption from reach leads to a hub across water
+        wide = replace(wide, column_upper=np.append(compiled.column_upper, np.isfinite(far).astype(float)))
     elastic = Elastic(
-        with_columns(compiled, out, [("left_out", (code,)) for code in codes]),
+        wide,
         np.append(elastic.number, wanted.astype(float)),
         np.append(elastic.excess, np.where(np.isfinite(far), np.maximum(0.0, far - most) / most, 1e3)),
     )
@@ -193,6 +196,7 @@ def _next_hub(instance: Instance, place: int, shut: Flags | None = None) -> floa
     hubs = instance.hubs if shut is None else instance.hubs[~shut[instance.hubs]]
     if instance.on("stay_in_area") and not instance.waived("stay_in_area")[place]:
         hubs = hubs[instance.area_codes[hubs] == instance.area_codes[place]]
+    hubs = instance.ashore(place, hubs)
     km = instance.km(np.full(len(hubs), place), hubs)
     for at in np.argsort(km, kind="stable").tolist():
         if km[at] > instance.farthest[place] and _gathers(instance, int(hubs[at])):
@@ -206,7 +210,8 @@ def _gathers(instance: Instance, hub: int) -> bool:
     near = instance.km(everyone, np.full(len(instance), hub)) <= instance.farthest
     if instance.on("stay_in_area"):
         near &= (instance.area_codes == instance.area_codes[hub]) | instance.waived("stay_in_area")
-    return bool(instance.population[near].sum() >= instance.said("population_window", "min", 0.0))
+    ashore = instance.ashore(hub, np.flatnonzero(near))
+    return bool(instance.population[ashore].sum() >= instance.said("population_window", "min", 0.0))
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,13 @@ class Instance:
         graph = sp.coo_array((np.ones(len(tail)), (tail, head)), shape=(len(self), len(self)))
         return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
+    def ashore(self, place: int, others: Ints) -> Ints:
+        """Those of other places that lie on the island of a place, where consortia must hang together."""
+        if not self.on("contiguity") or self.links is None:
+            return others
+        same = self.island_codes[others] == self.island_codes[place]
+        return np.asarray(others[same])
+
     @property
     def hubs(self) -> Ints:
         """The positions of the places that may be a hub."""
