@@ -194,7 +194,8 @@ def _water(instance: Instance) -> Iterator[str]:
         held = "reach keeps them apart" if instance.on("reach") else f"rules.reach.max: {limit:g} km keeps them apart"
         yield (
             f"{_codes(instance, inside)}: the nearest other place is {away:,.0f} km away and counts as a neighbour all "
-            f"the same, since contiguity knows no water; {held}"
+            f"the same, since Delaunay's graph knows no water; {held}, and so would a table of links of your own: "
+            "rules.contiguity.graph"
         )
 
 

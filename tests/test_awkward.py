@@ -79,8 +79,9 @@ def test_neighbours_across_a_long_way_and_places_at_one_point_are_told(tmp_path)
         "coordinates if they are not"
     )
     assert water == (
-        "C, D: the nearest other place is 200 km away and counts as a neighbour all the same, since contiguity knows "
-        "no water; rules.reach.max: 50 km keeps them apart"
+        "C, D: the nearest other place is 200 km away and counts as a neighbour all the same, since Delaunay's "
+        "graph knows no water; rules.reach.max: 50 km keeps them apart, and so would a table of links of your own: "
+        "rules.contiguity.graph"
     )
 
 
