@@ -102,6 +102,5 @@ def searched(folder: Path) -> Path:
 
 
 CASES = {
-    one.__name__: one
-    for one in (declared, within_areas, free, given, after_an_allocation, jointly, bounded, searched)
+    one.__name__: one for one in (declared, within_areas, free, given, after_an_allocation, jointly, bounded, searched)
 }

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
