@@ -176,6 +176,7 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
     from allocopt.consortia.joint import make_joint  # noqa: PLC0415 - as above
     from allocopt.consortia.keeping import named  # noqa: PLC0415 - as above
     from allocopt.consortia.record import grouping_record  # noqa: PLC0415 - as above
+    from allocopt.consortia.words import beside_words  # noqa: PLC0415 - as above
 
     joint = load_model(facts.loaded.scenario.model[-1]).kind == "joint"
     made = (make_joint if joint else make_consortia)(facts, tell=tell)
@@ -186,7 +187,7 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
     tables["places"] = places_table(facts, money)
     said, kept = grouping_record(made, tell=tell)
     said["warnings"] += notes
-    said["summary"] += compare.beside_words(tables["comparison"])
+    said["summary"] += beside_words(tables["comparison"])
     wished = facts.loaded.scenario.grouping is not None and facts.loaded.scenario.grouping.alternatives is not None
     if wished and made.status != "evaluated":
         said["alternatives"] = compare.alternatives_record(made, plans)

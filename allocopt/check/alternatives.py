@@ -42,6 +42,11 @@ def check_alternatives(folder: Path, record: dict[str, Any], of: Grouped) -> Ite
             wrong.append(f"plan {number} has a gross deficit above what was asked")
         near = [k for k in range(number) if _moved(of, hub, plans[k]) < said["differ"]]
         wrong += [f"plan {number} is nearer than {said['differ']} places to plan {k}" for k in near]
+    told = (
+        f"{said['found']} of {said['asked']} alternatives found within {said['within']:.3%} of the plan's gross deficit"
+    )
+    if said["words"] != f"{told}, each {said['differ']:,} places or more away from every plan before it":
+        wrong.append(f"the words are '{said['words']}'")
     words = f"{said['found']} plans obey the rules, within {said['within']:.3%}, {said['differ']} places or more apart"
     yield compared("alternatives", wrong, words)
 

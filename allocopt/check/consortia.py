@@ -43,6 +43,7 @@ from allocopt.check.verdict import Check, Verdict, compared, guarded
 from allocopt.check.without import Priced, check_binding, check_without
 from allocopt.consortia import grouped_of, instance_of, money_of
 from allocopt.consortia.binding import Binding, binding_at
+from allocopt.consortia.words import beside_words, summary_of, two_steps_words
 from allocopt.errors import InputFault, Problem
 from allocopt.grouping.exempt import Exemption, with_exemptions
 from allocopt.grouping.instance import Instance
@@ -116,13 +117,13 @@ def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Pa
     yield from guarded("groups", lambda: [check_groups(of, groups)])
     yield from guarded("consortia", lambda: [check_consortia(of, consortia, facts.situation.target[:, -1])])
     yield from guarded("headline", lambda: [check_headline(of, record)])
-    yield from guarded("places", lambda: [check_places(of, table_at(folder, "places"))])
+    yield from guarded("places", lambda: [check_places(of, table_at(folder, "places"), own)])
     yield from guarded("rules", lambda: [_rules(of, record)])
     yield from guarded("exemptions", lambda: [_exemptions(record)])
-    yield from guarded("where rules bind", lambda: check_binding(_binding(of, instance), record))
+    yield from guarded("where rules bind", lambda: check_binding(_binding(of, instance), facts, record))
     yield from guarded("objectives", lambda: _objectives(of, record))
     yield from guarded("stages", lambda: check_stages(record, float(of.budget.sum())))
-    yield from guarded("what it rests on", lambda: [_rests_on(record)])
+    yield from guarded("what it rests on", lambda: [_rests_on(record, facts)])
     if "alternatives" in record:
         yield from guarded("alternatives", lambda: check_alternatives(folder, record, of))
     if allocated:
@@ -131,6 +132,16 @@ def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Pa
     yield from guarded("bound C", lambda: check_relaxed(folder, record, facts, instance))
     yield from guarded("bound P", lambda: check_pockets(record, folder, instance))
     yield from guarded("beside the plan", lambda: _beside(folder, record, facts, instance, of, own))
+
+
+def _summary(record: dict[str, Any], comparison: pd.DataFrame) -> Check:
+    """The sentences say the figures that were checked."""
+    wanted = summary_of(record) + beside_words(comparison)
+    wrong = [] if record["summary"] == wanted else [f"it reads '{record['summary']}', the figures say '{wanted}'"]
+    two = record.get("two_steps")
+    if two is not None and two["words"] != two_steps_words(two["objectives"]):
+        wrong.append(f"one after the other reads '{two['words']}'")
+    return compared("summary", wrong, "as the figures say")
 
 
 def _binding(of: Grouped, instance: Instance) -> dict[str, Binding]:
@@ -143,13 +154,14 @@ def _beside(
     """Comparison, effects, frontier, prices of rules and the allocation before: what stands beside the plan."""
     kept, comparison = Certificate.read(folder / "certificate.npz"), table_at(folder, "comparison")
     consortia = table_at(folder, "consortia")
+    yield from guarded("summary", lambda: [_summary(record, comparison)])
     yield from guarded("effects", lambda: [check_effects(table_at(folder, "effects"), comparison, consortia)])
     if is_earlier(comparison, record, kept):
         for name in ("comparison", "travel frontier", "prices of rules", "before"):
             yield Check(name, True, EARLIER)
         return
     plans = tuple(plans_of(folder / "alternatives.csv", of)) if (folder / "alternatives.csv").is_file() else ()
-    run = Beside(facts, instance, of, record, kept, plans)
+    run = Beside(facts, instance, of, record, kept, own, plans)
     yield from guarded("comparison", lambda: check_comparison(run, comparison))
     if (folder / "travel_frontier.csv").is_file():
         frontier = table_at(folder, "travel_frontier")
@@ -173,6 +185,8 @@ def grouped_again(
     waived = tuple(Exemption(one["rule"], one["code"], one.get("km")) for one in record["exemptions"])
     instance = with_exemptions(instance, waived)
     hub_at = groups.set_index("place")["hub"].reindex(list(instance.places)).map(instance.index)
+    if hub_at.isna().any():
+        raise ValueError(f"groups.csv names no place of the run as the hub of {hub_at.index[hub_at.isna()][0]}")
     of = grouped_of(facts, instance, np.asarray(hub_at, dtype=np.int64))
     return of, instance
 
@@ -219,7 +233,7 @@ def _exemptions(record: dict[str, Any]) -> Check:
     return compared("exemptions", wrong, f"{len(record['exemptions'])}, each as it reads")
 
 
-def _rests_on(record: dict[str, Any]) -> Check:
+def _rests_on(record: dict[str, Any], facts: Facts) -> Check:
     """Seeds, and whether spend is modelled, as the scenario has them."""
     said, spend = record["scenario"].get("grouping") or {}, record["scenario"]["inputs"].get("spend") or {}
     drawn = "risk_model" in spend
@@ -229,6 +243,7 @@ def _rests_on(record: dict[str, Any]) -> Check:
         "seed": spend.get("seed") if drawn else None,
     }
     wrong = [f"{name} is {record[name]}, not {one}" for name, one in wanted.items() if record[name] != one]
+    wrong += [] if record["spend"] == (facts.spend.words if facts.spend else None) else ["spend is described otherwise"]
     wrong += [f"{key} is {record[key]!r}" for key in ("name", "model") if record[key] != record["scenario"][key]]
     return compared("what it rests on", wrong, "seeds and spend as the scenario has them")
 
@@ -274,6 +289,8 @@ def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: d
             value = net_of(of, one["pots"])
         elif one["name"] == "A":
             value = area_bound(of)
+        elif one["name"] != "B":
+            raise ValueError(f"there is no bound {one['name']}")
         else:
             chosen = np.isin(np.array(list(of.places)), one.get("overspenders", []))
             value = cut_bound(replace(of), chosen, reachable_hubs(of, may_hub))

@@ -61,7 +61,7 @@ def _checks(facts: Facts, record: Plain, table: pd.DataFrame, decided: Decided, 
     yield from check_objectives(decided, record)
     yield from check_objectives_recompiled(of, decided, record)
     yield from check_recompiled(of, decided, record)
-    yield from check_binding({}, record)
+    yield from check_binding({}, facts, record)
     certificate = Certificate.read(folder / "certificate.npz")
     if not certificate.part("before"):
         yield Check("bounds", record["objectives"] == [], "no row prices are kept: made by an earlier version")

@@ -11,6 +11,7 @@ import numpy as np
 
 from allocopt.check.inputs import Plain
 from allocopt.check.verdict import Check, compared
+from allocopt.model import load_model
 
 TINY = 1e-6
 """GBP million, or the objective's unit: a difference that counts as proof."""
@@ -33,6 +34,10 @@ def check_stages(record: Plain, budget: float) -> Iterator[Check]:
     own = [one["name"] for one in record["objectives"]]
     strange = [name for name in own if name not in wanted]
     wrong += [f"{name} is no objective of the scenario" for name in strange]
+    units = {one.name: one.unit for one in load_model(record["model"][-1]).objectives}
+    stages, bounds = record["objectives"], record["bounds"]
+    wrong += [f"{one['name']} is said in {one['unit']}" for one in stages if one["unit"] != units[one["name"]]]
+    wrong += [f"bound {one['name']} is said in {one['unit']}" for one in bounds if one["unit"] != "GBP m"]
     yield compared("status", wrong, status)
 
 

@@ -75,9 +75,10 @@ def check_consortia(of: Grouped, consortia: pd.DataFrame, target: Floats) -> Che
     return compared("consortia", wrong, f"every column of {len(found):,} consortia recomputed")
 
 
-def check_places(of: Grouped, places: pd.DataFrame) -> Check:
+def check_places(of: Grouped, places: pd.DataFrame, own: Known) -> Check:
     """The figures of places.csv that a grouping rests on."""
     known: dict[str, Any] = {
+        "name": np.array(own.names, dtype=object),
         "population": of.population,
         "latitude": of.latitude,
         "longitude": of.longitude,
@@ -131,6 +132,8 @@ def check_effects(effects: pd.DataFrame, comparison: pd.DataFrame, consortia: pd
     }
     wrong = [f"{' '.join(key)} is not there" for key in found if key not in said]
     wrong += [f"{' '.join(key)} has no second definition" for key in said if key not in found]
+    units = zip(effects["measure"].astype(str), effects["unit"].astype(str), strict=True)
+    wrong += [f"{measure} is said in {unit}" for measure, unit in units if unit != _unit(measure)]
     wrong += [] if len(said) == len(effects) else ["a figure stands twice"]
     wrong += [
         f"{' '.join(key)} is {said[key]}, recomputed {value}"
@@ -138,6 +141,12 @@ def check_effects(effects: pd.DataFrame, comparison: pd.DataFrame, consortia: pd
         if key in said and differs("", said[key], value)
     ]
     return compared("effects", wrong, f"{len(found):,} figures recomputed from comparison.csv and consortia.csv")
+
+
+def _unit(measure: str) -> str:
+    endings = {"_gbp": "GBP", "_pct": "%", "_km": "km", "people": "people", "population": "people"}
+    whole = {"places": "places", "rules_broken": "rules"}
+    return next((unit for ending, unit in endings.items() if measure.endswith(ending)), whole.get(measure, "index"))
 
 
 Key = tuple[str, str, str]

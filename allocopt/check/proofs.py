@@ -7,16 +7,19 @@ again. Imports `check.grouping`, `check.kept`, `check.relaxed`, `consortia` and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from allocopt.check.decided import Decided
 from allocopt.check.grouping import Grouped, cut_bound, reachable_hubs
+from allocopt.check.inputs import Plain
 from allocopt.check.kept import NotKept
 from allocopt.check.relaxed import pocket_value, relaxed_value
+from allocopt.check.rules import EXTREMES, MEASURES, SECOND, check_rule, said_of
 from allocopt.check.verdict import Floats
 from allocopt.consortia import grouped_of
 from allocopt.grouping.exempt import Exemption, with_exemptions
@@ -40,6 +43,8 @@ class Subject:
     facts: Facts
     instance: Instance
     kept: Arrays
+    model: str
+    """whose programme the bound is of; beside a joint plan its allocation is held, and only places are grouped"""
 
     @property
     def has_plan(self) -> bool:
@@ -80,7 +85,7 @@ class Subject:
         Raises NotKept, or ValueError where such a bound cannot be one for these rules.
         """
         of = grouped_of(self.facts, self.instance, np.arange(len(self.instance), dtype=np.int64))
-        joint = load_model(self.facts.loaded.scenario.model[-1]).kind == "joint"
+        joint = load_model(self.model).kind == "joint"
         if by == "net overspend":
             return max(0.0, float((of.spend - of.budget).sum()))
         if by == "bound N" and joint:
@@ -92,13 +97,12 @@ class Subject:
         if by == "bound C":
             return self._relaxed(joint, left_out)
         if by == "bound P" and not joint:
-            model = self.facts.loaded.scenario.model[-1]
-            return pocket_value(model, self.instance, self._chosen(), self._prices())
+            return pocket_value(self.model, self.instance, self._chosen(), self._prices())
         raise ValueError(f"'{by}' is no bound of this programme")
 
     def _relaxed(self, joint: bool, left_out: str) -> float:  # noqa: FBT001 - a fact of the run
         scenario = self.facts.loaded.scenario
-        model, pairs = load_model(scenario.model[-1]), possible_pairs(self.instance)
+        model, pairs = load_model(self.model), possible_pairs(self.instance)
         if not joint:
             programmes = compiled_parts(model, self.instance, pairs, components(self.instance, pairs))
             return relaxed_value(programmes, self._prices())
@@ -146,3 +150,19 @@ def net_of(of: Grouped, pots: Mapping[str, float]) -> float:
             raise ValueError(f"the pot of {name or 'all places'} is not what its places are allocated")
         value += max(0.0, float(of.spend[here].sum()) - pot)
     return value
+
+
+def allocation_faults(decided: Decided, record: Plain, *, but: str = "") -> Iterator[str]:
+    """Rules about allocations that a kept allocation breaks, of those with a second implementation, `but` one."""
+    for name in ("budget", *record["scenario"].get("rules", {})):
+        if name in SECOND and name != but:
+            found = check_rule(name, decided, said_of(record, name))
+            if not found.passed:
+                yield f"the kept plan breaks {name}: {found.words}"
+
+
+def allocation_objective(name: str, decided: Decided) -> float | None:
+    """An objective about allocations, in its own unit; None where it has no second implementation."""
+    if name in MEASURES:
+        return float(MEASURES[name](decided, 0).sum()) / 1e6
+    return EXTREMES[name](decided)[0] if name in EXTREMES else None

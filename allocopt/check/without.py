@@ -18,9 +18,9 @@ from allocopt.check.decided import Decided
 from allocopt.check.grouping import broken_rules, objectives
 from allocopt.check.inputs import Known, Plain
 from allocopt.check.kept import Certificate, NotKept
-from allocopt.check.proofs import ALONE, Subject
-from allocopt.check.rules import EXTREMES, MEASURES, SECOND, check_rule, said_of
+from allocopt.check.proofs import ALONE, Subject, allocation_faults, allocation_objective
 from allocopt.check.verdict import Check, compared, guarded
+from allocopt.consortia.binding import Binding
 from allocopt.consortia.prices import MEASURED, MODELLED, close_to, without_words, yardstick_words
 from allocopt.grouping.instance import Instance
 from allocopt.model import load_model
@@ -63,7 +63,8 @@ def check_without(run: Priced) -> Iterator[Check]:
 def _price(run: Priced, said: Plain) -> Iterator[Check]:
     name = said["name"]
     settings = {key: one for key, one in run.instance.settings.items() if key != name}
-    subject = Subject(run.facts, replace(run.instance, settings=settings), run.kept.part(f"priced.{name}"))
+    kept, model = run.kept.part(f"priced.{name}"), run.facts.loaded.scenario.model[-1]
+    subject = Subject(run.facts, replace(run.instance, settings=settings), kept, model)
     found = _Figures(run, said, subject)
     wrong = list(found.faults())
     yield compared(f"price {name}", wrong, "; ".join(found.told))
@@ -119,13 +120,8 @@ class _Figures:
         for one in broken_rules(self.subject.plan()):
             yield f"the kept plan breaks {one}"
         decided = self._decided()
-        if decided is None:
-            return
-        for name in ("budget", *self.run.record["scenario"].get("rules", {})):
-            if name in SECOND and name != self.name:
-                found = check_rule(name, decided, said_of(self.run.record, name))
-                if not found.passed:
-                    yield f"the kept plan breaks {name}: {found.words}"
+        if decided is not None:
+            yield from allocation_faults(decided, self.run.record, but=self.name)
 
     def _decided(self) -> Decided | None:
         if "allocation" not in self.subject.kept or self.run.own is None:
@@ -138,11 +134,7 @@ class _Figures:
         now = objectives(self.subject.plan())
         if name in now:
             return now[name]
-        if decided is not None and name in MEASURES:
-            return float(MEASURES[name](decided, 0).sum()) / 1e6
-        if decided is not None and name in EXTREMES:
-            return EXTREMES[name](decided)[0]
-        return None
+        return None if decided is None else allocation_objective(name, decided)
 
     def _bound(self, stated: float, without: float) -> Iterator[str]:
         """b' is proved by whom it is said to be, and lies below the plan without the rule."""
@@ -206,17 +198,27 @@ class _Figures:
         return load_model(self.run.record["model"][-1]).kind == "joint"
 
 
-def check_binding(binding: Mapping[str, Any], record: Plain) -> Iterator[Check]:
-    """Rows and binding counts of the grouping's rules, recomputed; the words say the same numbers."""
-    wrong = []
+def check_binding(binding: Mapping[str, Binding], facts: Facts, record: Plain) -> Iterator[Check]:
+    """Parameters, rows and binding counts of the grouping's rules, recomputed; the words say the same numbers."""
+    wrong, model = [], load_model(record["model"][-1])
     for said in record["rules"]:
-        found = binding.get(said["name"])
+        name, found = said["name"], binding.get(said["name"])
         if found is None:
-            wrong += [] if _binds(said) else [f"{said['name']}: the words do not say its rows and its binding ones"]
+            wrong += [] if _binds(said) else [f"{name}: the words do not say its rows and its binding ones"]
             continue
-        if (said["rows"], said["binding"]) != (found.rows, found.binding) or found.words not in said["words"]:
-            wrong.append(f"{said['name']} binds at {found.binding} of {found.rows}, run.json says otherwise")
+        setting = facts.loaded.scenario.rules[name].parameters
+        wanted = {key: one.write(setting.get(key, one.default)) for key, one in model.rule(name).parameters.items()}
+        told = ", ".join(f"{key} {value}" for key, value in said["parameters"].items() if value not in ("none", "[]"))
+        words = f"{name} {told}: {found.words}".replace(" :", ":")
+        same = _listed(said["parameters"]) == _listed(wanted) and said["words"] == words
+        if not same or (said["rows"], said["binding"]) != (found.rows, found.binding):
+            wrong.append(f"it is '{words}', at {found.binding} of {found.rows}; run.json says otherwise")
     yield compared("where rules bind", wrong, f"{len(binding)} rules of the grouping, counted again")
+
+
+def _listed(parameters: Mapping[str, str]) -> dict[str, list[str]]:
+    """Parameters in words; what is a map has lost its order in run.json."""
+    return {name: sorted(text.strip("{}").split(", ")) for name, text in parameters.items()}
 
 
 def _binds(said: Plain) -> bool:

@@ -74,13 +74,6 @@ def comparison_of(found: Consortia, plans: Sequence[Ints] = ()) -> tuple[pd.Data
     return pd.DataFrame([row.figures for row in rows]), notes, kept
 
 
-def beside_words(comparison: pd.DataFrame) -> str:
-    """The rules that the groupings beside the plan break, for the summary; nothing where they keep them all."""
-    rows = comparison[comparison["breaks"].ne("") & comparison["plan"].ne("plan")]
-    said = "; ".join(f"{one['plan']} breaks {one['breaks'].replace('; ', ', ')}" for one in rows.to_dict("records"))
-    return f" Of the groupings beside it, {said}." if said else ""
-
-
 def _present(found: Consortia, said: Grouping) -> Iterator[Row]:
     """Present groups, each with the member of least travel as its hub; places without a group stand alone."""
     instance, places = found.solution.instance, found.facts.inputs.places
@@ -173,4 +166,4 @@ def alternatives_record(found: Consortia, plans: Sequence[Ints]) -> dict[str, An
     }
 
 
-__all__ = ["beside_words", "comparison_of", "plans_of", "tables_of_run"]
+__all__ = ["comparison_of", "plans_of", "tables_of_run"]

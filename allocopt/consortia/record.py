@@ -12,20 +12,19 @@ import pandas as pd
 
 from allocopt.certificates import Kept, kept_allocation
 from allocopt.check.grouping import Broken, Grouped, broken_rules, objectives
-from allocopt.consortia import JOINTLY, Consortia, grouped_of
+from allocopt.consortia import Consortia, grouped_of
 from allocopt.consortia.binding import binding_of
-from allocopt.consortia.keeping import Arrays, kept_exemptions, kept_plan, kept_proof, named, strongest
+from allocopt.consortia.keeping import HIGHS, Arrays, kept_exemptions, kept_plan, kept_proof, named, strongest
 from allocopt.consortia.prices import Without, price_of, prices_of
+from allocopt.consortia.words import summary_of, two_steps_words
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.exempt import Exemption
 from allocopt.grouping.instance import Array, Ints
-from allocopt.grouping.solution import ONE_PROGRAMME, Solution
+from allocopt.grouping.solution import Solution
 from allocopt.inputs.tables import count
 from allocopt.model import Rule
 from allocopt.prices import prices
 from allocopt.record import record, stage_record, warnings_of, what_it_rests_on, what_was_asked
-from allocopt.solve.stages import Stage
-from allocopt.units import say_money
 
 OUTSIDE = "the given grouping is outside the rules: the bounds hold for groupings within them and say nothing about it"
 POOLED_ON_MODELLED_SPEND = "deficits after pooling rest on modelled practice spend, which no published figures record"
@@ -43,7 +42,7 @@ def grouping_record(
     kept = named({f"priced.{name}": one.kept for name, one in prices.items()})
     before, proof = _before(found)
     said = _record(found, prices, [unpriced] if unpriced else []) | {"before": before}
-    return said, kept | proof
+    return said | {"summary": summary_of(said)}, kept | proof
 
 
 def _record(found: Consortia, prices: Mapping[str, Without], unpriced: Sequence[str]) -> dict[str, Any]:
@@ -61,7 +60,7 @@ def _record(found: Consortia, prices: Mapping[str, Without], unpriced: Sequence[
         "method": solution.method,
         **what_it_rests_on(facts, [*warnings_of(facts), *_warnings(found), *unpriced]),
         "search_seed": (facts.loaded.scenario.grouping.seed if facts.loaded.scenario.grouping else 1),
-        "summary": summary(found),
+        "summary": "",
     }
 
 
@@ -89,26 +88,11 @@ def _two_steps(found: Consortia) -> dict[str, Any]:
     """Of a joint plan: what one after the other reaches under the same rules, objective by objective."""
     assert found.two_steps is not None
     stages = {stage.name: stage for stage in found.solution.stages}
-    return {
-        "objectives": [
-            {"name": name, "unit": stages[name].unit, "one_after_the_other": value, "jointly": stages[name].final_value}
-            for name, value in found.two_steps.values.items()
-        ],
-        "words": _two_steps_words(found),
-    }
-
-
-def _two_steps_words(found: Consortia) -> str:
-    assert found.two_steps is not None
-    said = []
-    for stage in found.solution.stages:
-        other = found.two_steps.values[stage.name]
-        amounts = [
-            say_money(one) if stage.unit == "GBP m" else f"{one:,.6g} {stage.unit}"
-            for one in (stage.final_value, other)
-        ]
-        said.append(f"{stage.name} {amounts[0]} jointly, {amounts[1]} one after the other")
-    return "; ".join(said)
+    both = [
+        {"name": name, "unit": stages[name].unit, "one_after_the_other": value, "jointly": stages[name].final_value}
+        for name, value in found.two_steps.values.items()
+    ]
+    return {"objectives": both, "words": two_steps_words(both)}
 
 
 def _before(found: Consortia) -> tuple[dict[str, Any] | None, dict[str, Kept]]:
@@ -206,35 +190,11 @@ def gap_pct(gross: int, bound: float) -> float:
     return round(max(0.0, 100 * (1 - bound * 1e6 / gross)), 6) if gross else 0.0
 
 
-def _held_first(solution: Solution) -> str:
-    """What is proven of gross deficit under the objectives before it, in words; nothing where it comes first."""
-    at = [stage.name for stage in solution.stages].index("gross_deficit")
-    before, stage = solution.stages[:at], solution.stages[at]
-    if not before:
-        return ""
-    parts = "" if solution.method in (JOINTLY, ONE_PROGRAMME) else ", part by part,"
-    return f"; with {' and '.join(map(_kept, before))}{parts} none has less than {say_money(stage.bound)}"
-
-
-def _broken_words(found: Consortia) -> str:
-    """A given grouping that breaks rules is no grouping under them."""
-    rules = sorted({one.rule for one in found.broken})
-    return f", and this one is not under them: it breaks {', '.join(rules)}" if rules else ""
-
-
-def _kept(stage: Stage) -> str:
-    """What a stage leaves to those after it, never rounded up: what is proven beyond it may be false."""
-    if stage.unit == "GBP m":
-        return f"{stage.name} at most £{np.floor(stage.cap * 1e6):,.0f}"
-    most = np.floor(stage.cap * 1e4) / 1e4
-    words = {"travel": "a mean distance of at most {} km", "moves": "at most {} places moved"}
-    words |= {"crossings": "at most {} places in other areas than their hub's"}
-    return words.get(stage.name, f"{stage.name} at most {{}} {stage.unit}").format(f"{most:,.6g}")
-
-
 def _bound_record(found: Consortia, one: Bound) -> dict[str, Any]:
     codes = found.solution.instance.places
     said: dict[str, Any] = {"name": one.name, "value": one.value, "unit": "GBP m", "words": one.words}
+    if one.name == "L":
+        said["by"] = HIGHS
     if one.side is not None:
         chosen = np.flatnonzero(one.side & (found.solution.instance.over > 0))
         said["overspenders"] = [codes[p] for p in chosen]
@@ -259,26 +219,6 @@ def _rule_record(found: Consortia, rule: Rule) -> dict[str, Any]:
         "source": setting.source or rule.source,
         "why": setting.why,
     }
-
-
-def summary(found: Consortia) -> str:
-    """The result in neutral words."""
-    head = headline(found)
-    spend = "With modelled spend, " if found.facts.spend and found.facts.spend.modelled else ""
-    alone, pooled, left = (
-        say_money(head[name] / 1e6) for name in ("unpooled_deficit_gbp", "gross_deficit_gbp", "gross_surplus_gbp")
-    )
-    said = (
-        f"{spend}{head['places']:,} places form {head['consortia']:,} consortia. Gross deficits are {alone} before "
-        f"pooling and {pooled} after, against surpluses of {left} that other consortia hold"
-    )
-    if "bound_gbp" in head:
-        said += f"; no grouping under these rules has less than {say_money(head['bound_gbp'] / 1e6)}"
-        said += _held_first(found.solution) + _broken_words(found)
-    moved = f"{head['places_moved']:,} places leave their present group"
-    if found.two_steps is not None:
-        said += f". Decided one after the other: {_two_steps_words(found)}"
-    return f"{said}. People are on average {head['travel_km']:.1f} km from their hub; {moved}."
 
 
 def effects_of(found: Consortia, comparison: pd.DataFrame) -> pd.DataFrame:
