@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "allocopt"
 
 SHELVES = """
 allocopt
-errors modelling looping pathway csv_text
+errors modelling looping pathway csv_text said_bounds
 units
 ranges
 frozen figures

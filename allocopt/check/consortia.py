@@ -115,7 +115,7 @@ def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Pa
     yield from guarded("the given grouping", lambda: check_given(of, record, where))
     yield from guarded("money", lambda: check_money(of, own, record, allocated=allocated))
     yield from guarded("groups", lambda: [check_groups(of, groups)])
-    yield from guarded("consortia", lambda: [check_consortia(of, consortia, facts.situation.target[:, -1])])
+    yield from guarded("consortia", lambda: [check_consortia(of, consortia, own.target[:, -1] / own.pot[-1])])
     yield from guarded("headline", lambda: [check_headline(of, record)])
     yield from guarded("places", lambda: [check_places(of, table_at(folder, "places"), own)])
     yield from guarded("rules", lambda: [_rules(of, record)])

@@ -67,7 +67,7 @@ def _spread(of: Grouped) -> float:
 
 
 def consortium(of: Grouped, hub: int, at: Ints, share: Floats) -> dict[str, Any]:
-    """A row of consortia.csv; `share` (n,) is each place's part of the target."""
+    """A row of consortia.csv; `share` (n,) is each place's target as a part of the pot."""
     people = of.population[at]
     budget, spend = int(pounds(of.budget)[at].sum()), int(pounds(of.spend)[at].sum())
     scored = at if of.imd is None else at[~np.isnan(of.imd[at])]

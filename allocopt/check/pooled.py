@@ -63,9 +63,8 @@ def check_groups(of: Grouped, groups: pd.DataFrame) -> Check:
     return compared("groups", wrong, f"every column of {len(groups):,} places recomputed")
 
 
-def check_consortia(of: Grouped, consortia: pd.DataFrame, target: Floats) -> Check:
-    """Every column of consortia.csv, to its last digit; `target` (n,) GBP million of each place."""
-    share = target / target.sum()
+def check_consortia(of: Grouped, consortia: pd.DataFrame, share: Floats) -> Check:
+    """Every column of consortia.csv, to its last digit; `share` (n,) is each place's target as a part of the pot."""
     found = [consortium(of, hub, at, share) for hub, at in members_of(of).items()]
     rows, wrong = consortia.to_dict("records"), list[str]()
     if len(rows) != len(found):

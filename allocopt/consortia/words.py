@@ -13,6 +13,7 @@ import pandas as pd
 
 from allocopt.consortia import JOINTLY
 from allocopt.grouping.solution import ONE_PROGRAMME
+from allocopt.said_bounds import without_solver
 from allocopt.units import say_money
 
 Told = Mapping[str, Any]
@@ -38,21 +39,9 @@ def summary_of(record: Told) -> str:
     return f"{said}. People are on average {head['travel_km']:.1f} km from their hub; {moved}."
 
 
-def alone_of(record: Told) -> float | None:
-    """GBP million: how much of the bound on every plan's gross deficit needs no branch and bound; None where all of
-    it does.
-    """
-    first = record["objectives"][:1]
-    proved = [one["value"] for one in record["bounds"] if one["name"] != "L"]
-    own = [one["value"] for one in record["bounds"] if one["name"] == "L"]
-    own += [one["bound"] for one in first if one["name"] == "gross_deficit" and one["by"] == "highs"]
-    proved_most = float(max([0.0, *proved]))
-    return proved_most if max([0.0, *own]) > proved_most + 1e-6 else None
-
-
 def _by_the_solver(record: Told) -> str:
     """Where the bound is branch and bound's own: how much of it is proved without."""
-    alone = alone_of(record)
+    alone = without_solver(record)
     if alone is None:
         return ""
     return f" (by branch and bound, which is not proved again; without it {say_money(alone)})"
