@@ -44,7 +44,8 @@ each part). `bound_by` says it of each row of the comparison.
 rule of a joint run; where rules about allocations bind, but for the words; the words of bounds, warnings and sources;
 stress tests of a grouping. These are held by the hashes alone.
 
-A folder of an earlier version, which kept no plans beside its own, is told `not re-checked: made by an earlier version`.
+A folder of an earlier version, which kept no plans beside its own, is told so: `not re-checked: made by an earlier
+version`.
 """
 
 
