@@ -255,6 +255,7 @@ def _lifted(record: dict[str, Any]) -> Iterator[Check]:
         return
     proved = max(value for name, value in stated.items() if name != "L")
     wrong = [] if stated["L"] >= proved else [f"{stated['L']:.9g} is below what is proved, {proved:.9g}"]
+    wrong += [f"it is said to be by {one['by']}" for one in record["bounds"] if one.get("by", "highs") != "highs"]
     for stage in (one for one in record["objectives"] if one["name"] == "gross_deficit"):
         if stage["bound"] > max(stated.values()) + SLIP:
             wrong.append(f"gross_deficit states {stage['bound']:.9g}, more than every bound")
