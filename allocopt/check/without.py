@@ -23,6 +23,7 @@ from allocopt.check.verdict import Check, compared, guarded
 from allocopt.consortia.binding import Binding
 from allocopt.consortia.prices import MEASURED, MODELLED, close_to, without_words, yardstick_words
 from allocopt.grouping.instance import Instance
+from allocopt.grouping.programme import INDEX
 from allocopt.model import load_model
 from allocopt.plan import Facts
 
@@ -199,21 +200,35 @@ class _Figures:
 
 
 def check_binding(binding: Mapping[str, Binding], facts: Facts, record: Plain) -> Iterator[Check]:
-    """Parameters, rows and binding counts of the grouping's rules, recomputed; the words say the same numbers."""
-    wrong, model = [], load_model(record["model"][-1])
+    """The rules that are on, with their parameters; of a grouping's the rows and binding counts, recomputed. The words
+    say the same numbers.
+    """
+    model, scenario = load_model(record["model"][-1]), facts.loaded.scenario
+    listed = [said["name"] for said in record["rules"]]
+    always = [one.name for one in model.always if one.index not in INDEX]
+    wrong = [f"{name} is not listed" for name in (*always, *binding) if name not in listed]
     for said in record["rules"]:
         name, found = said["name"], binding.get(said["name"])
+        if name not in scenario.rules and name not in always:
+            wrong.append(f"{name} is listed, and is not on")
+            continue
+        setting = scenario.rules[name].parameters if name in scenario.rules else {}
+        wanted = {key: one.write(setting.get(key, one.default)) for key, one in model.rule(name).parameters.items()}
+        if _listed(said["parameters"]) != _listed(wanted):
+            wrong.append(f"{name} has the parameters {wanted}")
         if found is None:
             wrong += [] if _binds(said) else [f"{name}: the words do not say its rows and its binding ones"]
-            continue
-        setting = facts.loaded.scenario.rules[name].parameters
-        wanted = {key: one.write(setting.get(key, one.default)) for key, one in model.rule(name).parameters.items()}
-        told = ", ".join(f"{key} {value}" for key, value in said["parameters"].items() if value not in ("none", "[]"))
-        words = f"{name} {told}: {found.words}".replace(" :", ":")
-        same = _listed(said["parameters"]) == _listed(wanted) and said["words"] == words
-        if not same or (said["rows"], said["binding"]) != (found.rows, found.binding):
-            wrong.append(f"it is '{words}', at {found.binding} of {found.rows}; run.json says otherwise")
+        else:
+            wrong += _counted(said, found)
     yield compared("where rules bind", wrong, f"{len(binding)} rules of the grouping, counted again")
+
+
+def _counted(said: Plain, found: Binding) -> Iterator[str]:
+    """What differs between a rule of a grouping, as it was counted again, and what run.json says."""
+    told = ", ".join(f"{key} {value}" for key, value in said["parameters"].items() if value not in ("none", "[]"))
+    words = f"{said['name']} {told}: {found.words}".replace(" :", ":")
+    if said["words"] != words or (said["rows"], said["binding"]) != (found.rows, found.binding):
+        yield f"it is '{words}', at {found.binding} of {found.rows}; run.json says otherwise"
 
 
 def _listed(parameters: Mapping[str, str]) -> dict[str, list[str]]:
