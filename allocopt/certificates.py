@@ -1,5 +1,6 @@
 """certificate.npz: the row prices that prove every stage, by row name; of a rolling path, year by year; of a grouping,
-the prices of its linear relaxation; of every rule's price and every point of a frontier, a plan and row prices.
+the prices of its linear relaxation and the plans beside its own; of every rule's price and every point of a frontier, a
+plan and row prices.
 
 Imports `plan` and below.
 """
@@ -54,15 +55,24 @@ def write_certificate(path: Path, plan: Plan, kept: Mapping[str, Kept]) -> None:
     pack(path, arrays)
 
 
-def write_prices(path: Path, bounds: Mapping[str, Mapping[str, float] | None]) -> None:
-    """The row prices of a grouping's bounds by row name, for those that rest on prices; no file where none does."""
+def write_grouping(path: Path, bounds: Mapping[str, Mapping[str, float] | None], kept: Mapping[str, Kept]) -> None:
+    """The row prices of a grouping's bounds by row name, for those that rest on prices, and what is kept beside them;
+    no file where there is nothing.
+    """
     arrays: dict[str, Any] = {}
     for name, prices in bounds.items():
         if prices is not None:
             arrays[f"{name}.rows"] = np.array([row.encode() for row in prices], dtype=np.bytes_)
             arrays[f"{name}.prices"] = np.array(list(prices.values()), dtype=np.float64)
+    arrays |= {f"{name}.{part}": array for name, one in kept.items() for part, array in one.arrays.items()}
     if arrays:
         pack(path, arrays)
+
+
+def kept_allocation(plan: Plan, kept: Mapping[str, Kept]) -> Kept:
+    """An allocation that is pooled, as the certificate of its own run would have it."""
+    arrays = _kept_prices(plan)
+    return Kept(arrays | {f"{name}.{part}": array for name, one in kept.items() for part, array in one.arrays.items()})
 
 
 def pack(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

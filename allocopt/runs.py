@@ -17,7 +17,7 @@ import pandas as pd
 
 from allocopt.assurance import assurance
 from allocopt.attributes import attributes, groupings, places_table
-from allocopt.certificates import Kept, write_certificate, write_prices
+from allocopt.certificates import Kept, write_certificate, write_grouping
 from allocopt.csv_text import csv_text
 from allocopt.effects import check_groupings, effects_tables, summary, tidy, warnings
 from allocopt.errors import Infeasible, InputFault, Problem
@@ -176,24 +176,26 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
     """A grouping: groups, consortia, the comparison, and the allocation that was pooled where there is one."""
     from allocopt.consortia import compare, make_consortia  # noqa: PLC0415 - its loops load numba
     from allocopt.consortia.joint import make_joint  # noqa: PLC0415 - as above
+    from allocopt.consortia.keeping import named  # noqa: PLC0415 - as above
     from allocopt.consortia.record import grouping_record  # noqa: PLC0415 - as above
+    from allocopt.consortia.words import beside_words  # noqa: PLC0415 - as above
 
     joint = load_model(facts.loaded.scenario.model[-1]).kind == "joint"
     made = (make_joint if joint else make_consortia)(facts, tell=tell)
     tell("working out effects")
     money = pd.DataFrame({"budget_gbp": made.budget, "spend_gbp": made.spend}, index=facts.inputs.places.index)
     plans = compare.plans_of(made, tell=tell)
-    tables, notes = compare.tables_of_run(made, plans)
+    tables, notes, beside = compare.tables_of_run(made, plans)
     tables["places"] = places_table(facts, money)
-    said = grouping_record(made, tell=tell)
+    said, kept = grouping_record(made, tell=tell)
     said["warnings"] += notes
-    said["summary"] += compare.beside_words(tables["comparison"])
+    said["summary"] += beside_words(tables["comparison"])
     wished = facts.loaded.scenario.grouping is not None and facts.loaded.scenario.grouping.alternatives is not None
     if wished and made.status != "evaluated":
         said["alternatives"] = compare.alternatives_record(made, plans)
         few = said["alternatives"]["found"] < said["alternatives"]["asked"]
         said["warnings"] += [said["alternatives"]["words"]] if few else []
-    return Run(said, tables, None, made)
+    return Run(said, tables, None, made, kept | named(beside))
 
 
 def _choice_run(facts: Facts, tell: Tell) -> Run:
@@ -312,7 +314,8 @@ def write_files(found: Run, folder: Path) -> None:
     from allocopt.consortia import Consortia  # noqa: PLC0415 - as above
 
     if isinstance(found.plan, Consortia):
-        write_prices(folder / "certificate.npz", {one.name: one.prices for one in found.plan.solution.bounds})
+        bounds = {one.name: one.prices for one in found.plan.solution.bounds}
+        write_grouping(folder / "certificate.npz", bounds, found.kept)
 
 
 def workers_of(loaded: Loaded) -> dict[str, int]:

@@ -144,7 +144,7 @@ def test_where_a_solve_is_too_much_the_bounds_say_how_much_at_most(road, monkeyp
 
 
 def test_a_solve_that_finds_nothing_claims_no_more_than_the_bounds(road, monkeypatch):
-    def stopped(*_: object) -> tuple[float, float]:
+    def stopped(*_: object) -> prices.Other:
         raise Stopped("no plan in time")
 
     monkeypatch.setattr(prices, "_solved", stopped)
@@ -169,7 +169,7 @@ def test_both_gaps_make_the_interval(road, value, bound, words):
     assert run.plan is not None
     least = 10.0 if value == bound else 9.0
     stage = replace(run.plan.solution.stages[0], value=10.0, bound=least)
-    found = prices.between(run.plan, "reach", stage, value, bound, helps=True)
+    found = prices.between(run.plan, "reach", stage, prices.Other(value, bound), helps=True)
     assert found.words == f"without reach gross deficit would be {words}"
 
 
@@ -178,14 +178,14 @@ def test_a_range_narrower_than_its_words_is_told_as_one_figure(road):
     run = allocopt.run(road, out=None)
     assert run.plan is not None
     stage = replace(run.plan.solution.stages[0], value=376.5, bound=376.49)
-    found = prices.between(run.plan, "reach", stage, 0.03, 0.01, helps=True)
+    found = prices.between(run.plan, "reach", stage, prices.Other(0.03, 0.01), helps=True)
     assert (found.least, found.most) == pytest.approx((376.46, 376.49))
     assert found.words == "without reach gross deficit would be £376m less"
 
 
 def test_a_range_is_told_beneath_the_bars(road, tmp_path, monkeypatch):
     # without the lock the plan has 1.5 and the bound says 1: £1.5m to £2m less than 3
-    monkeypatch.setattr(prices, "_solved", lambda *_: (1.5, 1.0))
+    monkeypatch.setattr(prices, "_solved", lambda *_: prices.Other(1.5, 1.0))
     sets = {"rules.stay_in_area": "off", "rules.locked.places": "{B: C, D: C}"}
     run = allocopt.run(road, set=sets, out=tmp_path / "runs", also=[reports])
     one = {rule["name"]: rule for rule in run.record["rules"]}["locked"]
@@ -205,10 +205,10 @@ def test_without_areas_another_yardstick_may_cost(road):
     run = allocopt.run(road, out=None)
     assert run.plan is not None
     stage = replace(run.plan.solution.stages[0], value=10.0, bound=9.0)
-    found = prices.between(run.plan, "stay_in_area", stage, 12.0, 11.5, helps=False)
+    found = prices.between(run.plan, "stay_in_area", stage, prices.Other(12.0, 11.5), helps=False)
     assert (found.least, found.most) == (-3.0, -1.5)
     assert found.words == "without stay_in_area gross deficit would be £1.5m to £3.0m more"
-    either = prices.between(run.plan, "stay_in_area", stage, 9.5, 8.0, helps=False)
+    either = prices.between(run.plan, "stay_in_area", stage, prices.Other(9.5, 8.0), helps=False)
     assert either.words.endswith("between £500,000 more and £2.0m less")
 
 

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "allocopt"
 
 SHELVES = """
 allocopt
-errors modelling looping pathway csv_text
+errors modelling looping pathway csv_text said_bounds
 units
 ranges
 frozen figures
@@ -94,10 +94,11 @@ replay cliffs awkward
 record
 limits formulas
 check.grouping
-consortia.given consortia.codes
+check.measures
+consortia.given consortia.codes consortia.keeping
 consortia.needs
 consortia
-consortia.joint consortia.binding checked
+consortia.joint consortia.binding consortia.words checked
 consortia.prices
 consortia.record
 consortia.frontier
@@ -112,11 +113,14 @@ check.inputs
 check.decided check.places check.neighbours
 check.rounds
 check.plan check.rules
-check.limits
+check.limits check.stages check.grouped_stages check.given check.pooled
 check.bound
 check.kept
 check.prices check.frontier
 check.stress check.rolling check.relaxed check.alternatives
+check.proofs
+check.beside check.without
+check.earlier
 check.coalitions
 check.choice
 check.choice_tables

@@ -23,10 +23,17 @@ SLIP = 2e-6
 def check_alternatives(folder: Path, record: dict[str, Any], of: Grouped) -> Iterator[Check]:
     """Every plan of alternatives.csv against what run.json says was asked."""
     said = record["alternatives"]
-    plans = _plans(folder / "alternatives.csv", of) if said["found"] else [of.hub]
+    plans = plans_of(folder / "alternatives.csv", of) if said["found"] else [of.hub]
     wrong = [] if len(plans) == said["found"] + 1 else [f"{len(plans) - 1} plans, run.json says {said['found']}"]
     if not np.array_equal(plans[0], of.hub):
         wrong.append("plan 0 is not that of groups.csv")
+    asked = record["scenario"]["grouping"]["alternatives"]
+    for name, key in (("asked", "number"), ("within", "within"), ("differ", "differ")):
+        if said[name] != asked[key]:
+            wrong.append(f"{name} is {said[name]}, the scenario's is {asked[key]}")
+    away = [min(_moved(of, hub, plans[k]) for k in range(number)) for number, hub in enumerate(plans) if number]
+    if said["least_difference"] != away:
+        wrong.append(f"least_difference is {said['least_difference']}, recomputed {away}")
     most = objectives(of)["gross_deficit"] * (1 + said["within"]) + SLIP
     for number, hub in enumerate(plans):
         plan = replace(of, hub=hub)
@@ -35,11 +42,17 @@ def check_alternatives(folder: Path, record: dict[str, Any], of: Grouped) -> Ite
             wrong.append(f"plan {number} has a gross deficit above what was asked")
         near = [k for k in range(number) if _moved(of, hub, plans[k]) < said["differ"]]
         wrong += [f"plan {number} is nearer than {said['differ']} places to plan {k}" for k in near]
+    told = (
+        f"{said['found']} of {said['asked']} alternatives found within {said['within']:.3%} of the plan's gross deficit"
+    )
+    if said["words"] != f"{told}, each {said['differ']:,} places or more away from every plan before it":
+        wrong.append(f"the words are '{said['words']}'")
     words = f"{said['found']} plans obey the rules, within {said['within']:.3%}, {said['differ']} places or more apart"
     yield compared("alternatives", wrong, words)
 
 
-def _plans(path: Path, of: Grouped) -> list[Ints]:
+def plans_of(path: Path, of: Grouped) -> list[Ints]:
+    """The hubs (n,) of every plan of alternatives.csv, the run's own first."""
     table = pd.read_csv(path, dtype={"place": "str", "hub": "str"}, keep_default_na=False)
     index = {code: number for number, code in enumerate(of.places)}
     found = []

@@ -1,9 +1,10 @@
 """A finished grouping checked again from its folder and its inputs, without the solver and without the search.
 
 The scenario is taken from run.json (so a run with `--set` is checked as it was asked), the tables from where they are
-now. Tables, rules and objectives are recomputed by `check.grouping`, bounds A and B from their certificates (areas; the
-overspenders of the minimum cut), bounds C and P and the allocation by `check.relaxed`. Imports `consortia`, `plan` and
-the `check.*` rooms.
+now. Rules and objectives are recomputed by `check.grouping`, tables by `check.pooled`, bounds A and B from their
+certificates (areas; the overspenders of the minimum cut), bounds C and P and the allocation by `check.relaxed`; what
+stands beside the plan by `check.beside`, `check.without` and `check.earlier`. Imports `consortia`, `plan` and the
+`check.*` rooms.
 """
 
 from __future__ import annotations
@@ -18,14 +19,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocopt.check.alternatives import check_alternatives
-from allocopt.check.bound import recall
+from allocopt.check.alternatives import check_alternatives, plans_of
+from allocopt.check.beside import EARLIER, Beside, check_comparison, check_frontier, is_earlier
+from allocopt.check.bound import drawn_distance, recall
+from allocopt.check.earlier import check_before
+from allocopt.check.given import check_given
+from allocopt.check.grouped_stages import check_stages
 from allocopt.check.grouping import Grouped, broken_rules, cut_bound, objectives, reachable_hubs, slip
-from allocopt.check.inputs import check_files, check_hash, find_tables
+from allocopt.check.inputs import Known, check_files, check_hash, find_tables, known
+from allocopt.check.kept import Certificate
 from allocopt.check.neighbours import check_links, links_again
+from allocopt.check.pooled import (
+    check_consortia,
+    check_effects,
+    check_groups,
+    check_headline,
+    check_money,
+    check_places,
+    table_at,
+)
+from allocopt.check.proofs import area_bound, net_of
 from allocopt.check.relaxed import check_allocation, check_pockets, check_relaxed
 from allocopt.check.verdict import Check, Verdict, compared, guarded
+from allocopt.check.without import Priced, check_binding, check_without
 from allocopt.consortia import grouped_of, instance_of, money_of
+from allocopt.consortia.binding import Binding, binding_at
+from allocopt.consortia.words import beside_words, summary_of, two_steps_words
 from allocopt.errors import InputFault, Problem
 from allocopt.grouping.exempt import Exemption, with_exemptions
 from allocopt.grouping.instance import Instance
@@ -92,26 +111,71 @@ def _sealed(folder: Path, timing: dict[str, Any]) -> Check:
 
 def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Path | None]) -> Iterator[Check]:
     facts = gather(recall(record, where, folder))
-    text = dict.fromkeys(("place", "group", "hub", "area", "previous_group", "year"), "str")
-    groups, consortia = (
-        pd.read_csv(folder / f"{name}.csv", dtype=text, keep_default_na=False, na_values=[""])
-        for name in ("groups", "consortia")
-    )
+    groups, consortia = (table_at(folder, name) for name in ("groups", "consortia"))
     of, instance = grouped_again(folder, record, facts, groups)
     links = links_again(record, where, of.places)
     yield from guarded("neighbours", lambda: check_links(of.links, links, of.places))
     of = of if links is None else replace(of, links=links)
+    allocated = (folder / "allocations.csv").is_file()
+    own = known(record, where, distance=drawn_distance(facts))
     yield from guarded("every place is placed", lambda: [_placed(facts, groups)])
-    yield from guarded("consortia add up", lambda: [_sums(of, consortia)])
+    yield from guarded("the given grouping", lambda: check_given(of, record, where))
+    yield from guarded("money", lambda: check_money(of, own, record, allocated=allocated))
+    yield from guarded("groups", lambda: [check_groups(of, groups)])
+    yield from guarded("consortia", lambda: [check_consortia(of, consortia, own.target[:, -1] / own.pot[-1])])
+    yield from guarded("headline", lambda: [check_headline(of, record)])
+    yield from guarded("places", lambda: [check_places(of, table_at(folder, "places"), own)])
     yield from guarded("rules", lambda: [_rules(of, record)])
+    yield from guarded("exemptions", lambda: [_exemptions(record)])
+    yield from guarded("where rules bind", lambda: check_binding(_binding(of, instance), facts, record))
     yield from guarded("objectives", lambda: _objectives(of, record))
+    yield from guarded("stages", lambda: check_stages(record, float(of.budget.sum())))
+    yield from guarded("what it rests on", lambda: [_rests_on(record, facts)])
     if "alternatives" in record:
         yield from guarded("alternatives", lambda: check_alternatives(folder, record, of))
-    if (folder / "allocations.csv").is_file():
-        yield from guarded("the allocation", lambda: check_allocation(folder, record, where, facts))
+    if allocated:
+        yield from guarded("the allocation", lambda: check_allocation(folder, record, own))
     yield from guarded("bounds", lambda: _bounds(of, instance.may_hub, record))
     yield from guarded("bound C", lambda: check_relaxed(folder, record, facts, instance))
     yield from guarded("bound P", lambda: check_pockets(record, folder, instance))
+    yield from guarded("beside the plan", lambda: _beside(folder, record, facts, instance, of, own))
+
+
+def _summary(record: dict[str, Any], comparison: pd.DataFrame) -> Check:
+    """The sentences say the figures that were checked."""
+    wanted = summary_of(record) + beside_words(comparison)
+    wrong = [] if record["summary"] == wanted else [f"it reads '{record['summary']}', the figures say '{wanted}'"]
+    two = record.get("two_steps")
+    if two is not None and two["words"] != two_steps_words(two["objectives"]):
+        wrong.append(f"one after the other reads '{two['words']}'")
+    return compared("summary", wrong, "as the figures say")
+
+
+def _binding(of: Grouped, instance: Instance) -> dict[str, Binding]:
+    return {name: binding_at(instance, of, name) for name in instance.settings}
+
+
+def _beside(
+    folder: Path, record: dict[str, Any], facts: Facts, instance: Instance, of: Grouped, own: Known
+) -> Iterator[Check]:
+    """Comparison, effects, frontier, prices of rules and the allocation before: what stands beside the plan."""
+    kept, comparison = Certificate.read(folder / "certificate.npz"), table_at(folder, "comparison")
+    consortia = table_at(folder, "consortia")
+    yield from guarded("summary", lambda: [_summary(record, comparison)])
+    yield from guarded("effects", lambda: [check_effects(table_at(folder, "effects"), comparison, consortia)])
+    if is_earlier(comparison, record, kept):
+        for name in ("comparison", "travel frontier", "prices of rules", "before"):
+            yield Check(name, True, EARLIER)
+        return
+    plans = tuple(plans_of(folder / "alternatives.csv", of)) if (folder / "alternatives.csv").is_file() else ()
+    run = Beside(facts, instance, of, record, kept, own, plans)
+    yield from guarded("comparison", lambda: check_comparison(run, comparison))
+    if (folder / "travel_frontier.csv").is_file():
+        frontier = table_at(folder, "travel_frontier")
+        yield from guarded("travel frontier", lambda: check_frontier(run, frontier))
+    yield from guarded("prices of rules", lambda: check_without(Priced(facts, instance, record, kept, own)))
+    if record["before"] is not None:
+        yield from guarded("before", lambda: check_before(facts, record, folder, own))
 
 
 def grouped_again(
@@ -128,6 +192,8 @@ def grouped_again(
     waived = tuple(Exemption(one["rule"], one["code"], one.get("km")) for one in record["exemptions"])
     instance = with_exemptions(instance, waived)
     hub_at = groups.set_index("place")["hub"].reindex(list(instance.places)).map(instance.index)
+    if hub_at.isna().any():
+        raise ValueError(f"groups.csv names no place of the run as the hub of {hub_at.index[hub_at.isna()][0]}")
     of = grouped_of(facts, instance, np.asarray(hub_at, dtype=np.int64))
     return of, instance
 
@@ -138,27 +204,6 @@ def _placed(facts: Facts, groups: pd.DataFrame) -> Check:
     return compared(
         "every place is placed", [f"{code} is missing, strange or twice" for code in [*lost, *twice]], "once"
     )
-
-
-def _sums(of: Grouped, consortia: pd.DataFrame) -> Check:
-    money = {"budget_gbp": of.budget, "spend_gbp": of.spend}
-    codes = np.array(list(of.places), dtype=object)[of.hub]
-    wrong = []
-    for name, values in money.items():
-        sums = pd.Series(np.rint(values * 1e6).astype(np.int64)).groupby(codes).sum()
-        found = consortia.set_index("group")[name]
-        wrong += [
-            f"{name} of {code} is {found.get(code)}, members have {value}"
-            for code, value in sums.items()
-            if found.get(code) != value
-        ]
-    balance = consortia["budget_gbp"] - consortia["spend_gbp"]
-    if (
-        not (consortia["balance_gbp"] == balance).all()
-        or not (consortia["deficit_gbp"] == (-balance).clip(lower=0)).all()
-    ):
-        wrong.append("balance or deficit does not follow from budget and spend")
-    return compared("consortia add up", wrong, f"{len(consortia)} consortia, to the pound")
 
 
 def _rules(of: Grouped, record: dict[str, Any]) -> Check:
@@ -185,16 +230,29 @@ def _objectives(of: Grouped, record: dict[str, Any]) -> Iterator[Check]:
         yield compared(f"objective {stage['name']}", wrong, f"{stage['final_value']:.9g} {stage['unit']}")
 
 
-def _net(of: Grouped, pots: Mapping[str, float]) -> float:
-    """Spend beyond the pots; each pot is held against what its places are allocated."""
-    area = np.array(list(of.area), dtype=object)
-    value = 0.0
-    for name, pot in pots.items():
-        here = area == name if name else np.ones(len(area), dtype=bool)
-        if abs(float(of.budget[here].sum()) - pot) > SLIP * max(1.0, pot):
-            raise ValueError(f"the pot of {name or 'all places'} is not what its places are allocated")
-        value += max(0.0, float(of.spend[here].sum()) - pot)
-    return value
+def _exemptions(record: dict[str, Any]) -> Check:
+    """The words of an exemption say its kilometres, which are whole."""
+    wrong = []
+    for one in record["exemptions"]:
+        made = Exemption(one["rule"], one["code"], one.get("km"))
+        if one["words"] != made.words or (made.km is not None and made.km != round(made.km)):
+            wrong.append(f"{one['rule']} of {one['code']} reads '{one['words']}', its figures say '{made.words}'")
+    return compared("exemptions", wrong, f"{len(record['exemptions'])}, each as it reads")
+
+
+def _rests_on(record: dict[str, Any], facts: Facts) -> Check:
+    """Seeds, and whether spend is modelled, as the scenario has them."""
+    said, spend = record["scenario"].get("grouping") or {}, record["scenario"]["inputs"].get("spend") or {}
+    drawn = "risk_model" in spend
+    wanted = {
+        "search_seed": said.get("seed", 1),
+        "modelled_spend": drawn or bool(spend.get("modelled")),
+        "seed": spend.get("seed") if drawn else None,
+    }
+    wrong = [f"{name} is {record[name]}, not {one}" for name, one in wanted.items() if record[name] != one]
+    wrong += [] if record["spend"] == (facts.spend.words if facts.spend else None) else ["spend is described otherwise"]
+    wrong += [f"{key} is {record[key]!r}" for key in ("name", "model") if record[key] != record["scenario"][key]]
+    return compared("what it rests on", wrong, "seeds and spend as the scenario has them")
 
 
 def _lifted(record: dict[str, Any]) -> Iterator[Check]:
@@ -204,6 +262,7 @@ def _lifted(record: dict[str, Any]) -> Iterator[Check]:
         return
     proved = max(value for name, value in stated.items() if name != "L")
     wrong = [] if stated["L"] >= proved else [f"{stated['L']:.9g} is below what is proved, {proved:.9g}"]
+    wrong += [f"it is said to be by {one['by']}" for one in record["bounds"] if one.get("by", "highs") != "highs"]
     for stage in (one for one in record["objectives"] if one["name"] == "gross_deficit"):
         if stage["bound"] > max(stated.values()) + SLIP:
             wrong.append(f"gross_deficit states {stage['bound']:.9g}, more than every bound")
@@ -211,18 +270,6 @@ def _lifted(record: dict[str, Any]) -> Iterator[Check]:
             wrong.append(f"gross_deficit states it proved by {stage['by']}")
     words = f"GBP {proved:,.6f}m proved again, GBP {stated['L'] - proved:,.6f}m by branch and bound alone"
     yield compared("bound L", wrong, words)
-
-
-def _headline(record: dict[str, Any]) -> Iterator[Check]:
-    """What is said of every plan's deficit: no more than a bound, or than the stage's own where it comes first."""
-    said, first = record["headline"].get("bound_gbp"), record["objectives"][:1]
-    if said is None:
-        return
-    proved = [one["value"] for one in record["bounds"]]
-    proved += [one["bound"] for one in first if one["name"] == "gross_deficit" and one["bound"] is not None]
-    most = round(max([0.0, *proved]) * 1e6)
-    wrong = [f"GBP {said:,} is more than any bound on every plan, GBP {most:,}"] if said > most else []
-    yield compared("headline bound", wrong, f"GBP {said:,} holds for every plan")
 
 
 def _reached(record: dict[str, Any]) -> list[float]:
@@ -247,17 +294,18 @@ def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: d
     """Bounds A, B and N recomputed; a bound of the solver alone is told, not re-proved."""
     for one in (found for found in record["bounds"] if found["name"] not in ("C", "P", "L")):
         if one["name"] == "N":
-            value = _net(of, one["pots"])
+            value = net_of(of, one["pots"])
         elif one["name"] == "A":
-            net = pd.Series(of.spend - of.budget).groupby(np.array(list(of.area), dtype=object)).sum()
-            value = float(net.clip(lower=0).sum())
+            value = area_bound(of)
+        elif one["name"] != "B":
+            raise ValueError(f"there is no bound {one['name']}")
         else:
             chosen = np.isin(np.array(list(of.places)), one.get("overspenders", []))
             value = cut_bound(replace(of), chosen, reachable_hubs(of, may_hub))
-        wrong = [] if value >= one["value"] - SLIP else [f"recomputed {value:.9g}, run.json says {one['value']:.9g}"]
+        same = abs(value - one["value"]) <= SLIP
+        wrong = [] if same else [f"recomputed {value:.9g}, run.json says {one['value']:.9g}"]
         yield compared(f"bound {one['name']}", wrong, f"GBP {value:,.6f}m, re-proved without the solver")
     yield from _lifted(record)
-    yield from _headline(record)
     yield from _no_more_than_the_plan(of, record)
     for stage in record["objectives"]:
         if stage["by"] == "highs":

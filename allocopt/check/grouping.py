@@ -230,13 +230,13 @@ def _mean_imd(of: Grouped, at: Ints) -> float:
 def _concentration(of: Grouped, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     surplus = np.maximum(0.0, of.budget - of.spend)
     for hub, members in _members(of):
-        could = _could_join(of, hub)
+        could = could_join(of, hub)
         if surplus[members].sum() > said["max"] * surplus[could].sum() * (1 + RELATIVE) + RELATIVE:
             held = f"GBP {surplus[members].sum():,.3f}m of the GBP {surplus[could].sum():,.3f}m"
             yield of.places[hub], f"holds {held} of surplus in its reach"
 
 
-def _could_join(of: Grouped, hub: int) -> npt.NDArray[np.bool_]:
+def could_join(of: Grouped, hub: int) -> npt.NDArray[np.bool_]:
     n = len(of.hub)
     could = np.ones(n, dtype=bool)
     if "reach" in of.settings:
@@ -344,7 +344,7 @@ def reachable_hubs(of: Grouped, may_hub: npt.NDArray[np.bool_]) -> npt.NDArray[n
         return may_hub
     able = may_hub.copy()
     for hub in np.flatnonzero(may_hub).tolist():
-        people = float(of.population[_could_join(of, hub)].sum())
+        people = float(of.population[could_join(of, hub)].sum())
         able[hub] = people >= window["min"] or _excused(of, window, hub)
     return able
 
@@ -355,8 +355,8 @@ def cut_bound(of: Grouped, chosen: npt.NDArray[np.bool_], may_hub: npt.NDArray[n
     """
     over = of.spend - of.budget
     chosen = chosen & (over > 0)
-    hubs = [h for h in np.flatnonzero(may_hub).tolist() if (_could_join(of, h) & chosen).any()]
+    hubs = [h for h in np.flatnonzero(may_hub).tolist() if (could_join(of, h) & chosen).any()]
     met = np.zeros(len(over), dtype=bool)
     for hub in hubs:
-        met |= _could_join(of, hub)
+        met |= could_join(of, hub)
     return max(0.0, float(over[chosen].sum() + over[met & (over <= 0)].sum()))

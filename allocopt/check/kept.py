@@ -35,9 +35,16 @@ class Certificate:
 
     @classmethod
     def read(cls, path: Path) -> Certificate:
-        """The whole file."""
+        """The whole file; nothing where there is none."""
+        if not path.is_file():
+            return cls({})
         with np.load(path, allow_pickle=False) as kept:
             return cls({name: kept[name] for name in kept.files})
+
+    def part(self, name: str) -> dict[str, Any]:
+        """Everything under a name, by what follows it."""
+        mark = f"{name}."
+        return {key.removeprefix(mark): one for key, one in self.arrays.items() if key.startswith(mark)}
 
     def has(self, name: str) -> bool:
         """Whether anything is kept under this name."""

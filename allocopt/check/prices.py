@@ -227,6 +227,10 @@ class _Figures:
         stated = float(self.said["price_at_most"]) / self.per
         if proved * step > stated * step + self._allowed(stated * step):
             yield f"price_at_most is {stated * self.per:,.9g}, the prices prove only {proved * self.per:,.9g}"
+        if stated * step > max(proved * step, float(self.said["price"]) / self.per * step) + self._allowed(
+            stated * step
+        ):
+            yield f"price_at_most is {stated * self.per:,.9g}, the prices prove {proved * self.per:,.9g}"
         if stated < float(self.said["price"]) / self.per * (1 - 1e-6):
             yield "price_at_most is below the price"
 

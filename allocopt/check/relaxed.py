@@ -7,20 +7,20 @@ held against the checker's own reading of the inputs and its own rules. Imports 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from allocopt.check.bound import cheapest, decided_of, drawn_distance
-from allocopt.check.inputs import Plain, known
+from allocopt.check.bound import cheapest, decided_of
+from allocopt.check.inputs import Known, Plain
 from allocopt.check.plan import check_against_inputs, check_columns, given_of
 from allocopt.check.rules import SECOND, check_objectives, check_rule, said_of
-from allocopt.check.verdict import Check, Floats
+from allocopt.check.verdict import Check, Floats, compared
 from allocopt.grouping.bounds import closed_side
-from allocopt.grouping.instance import Instance, components, legal_pairs, possible_pairs
+from allocopt.grouping.instance import Flags, Instance, components, legal_pairs, possible_pairs
 from allocopt.grouping.joint import build_joint
 from allocopt.grouping.pockets import numbered, pocket_programme, pockets
 from allocopt.grouping.relaxed import compiled_parts
@@ -32,12 +32,11 @@ SLIP = 1e-6
 """GBP million: a pound."""
 
 
-def check_allocation(folder: Path, record: Plain, where: Mapping[str, Path | None], facts: Facts) -> Iterator[Check]:
+def check_allocation(folder: Path, record: Plain, own: Known) -> Iterator[Check]:
     """The allocation that a grouping pools: its table, the rules that are on and its objectives, in plain numpy."""
     text = {"place": "str", "name": "str", "year": "str"}
     table = pd.read_csv(folder / "allocations.csv", dtype=text, keep_default_na=False, na_values=[""])
     yield from check_columns(table)
-    own = known(record, where, distance=drawn_distance(facts))
     yield from check_against_inputs(table, own, record)
     decided = decided_of(own, given_of(table))
     names = ["budget", *record["scenario"].get("rules", {})]
@@ -62,12 +61,20 @@ def check_relaxed(folder: Path, record: Plain, facts: Facts, instance: Instance)
     if not stated:
         return
     prices = _kept(folder, "C")
+    yield _compared("C", stated[0], relaxed_value(_compiled(facts, instance), prices), len(prices))
+
+
+def relaxed_value(programmes: Iterable[Compiled], prices: Mapping[str, float]) -> float:
+    """What prices by row name prove of the first objective of programmes that share nothing, each at least 0.
+
+    Raises ValueError for prices of rows that none of them has.
+    """
     used, value = 0, 0.0
-    for compiled in _compiled(facts, instance):
+    for compiled in programmes:
         found, taken = _proved(compiled, compiled.costs[0], prices)
-        found += float(compiled.offsets[0])
-        value, used = value + max(0.0, found), used + taken
-    yield _compared("C", stated[0]["value"], value, used, len(prices))
+        value, used = value + max(0.0, found + float(compiled.offsets[0])), used + taken
+    _all_used(used, len(prices))
+    return value
 
 
 def check_pockets(record: Plain, folder: Path, instance: Instance) -> Iterator[Check]:
@@ -76,17 +83,27 @@ def check_pockets(record: Plain, folder: Path, instance: Instance) -> Iterator[C
     if "P" not in stated:
         return
     prices = _kept(folder, "P")
-    pairs = legal_pairs(instance, possible_pairs(instance))
     chosen = np.isin(np.array(list(instance.places)), stated["B"].get("overspenders", []))
+    value = pocket_value(record["scenario"]["model"][-1], instance, chosen, prices)
+    yield _compared("P", stated["P"], value, len(prices))
+
+
+def pocket_value(model: str, instance: Instance, chosen: Flags, prices: Mapping[str, float]) -> float:
+    """Bound P: bound B of the chosen overspenders (n,), and what prices by numbered row name prove on top of it.
+
+    Raises ValueError for prices of rows that no pocket has.
+    """
+    pairs = legal_pairs(instance, possible_pairs(instance))
     side = closed_side(instance, pairs, chosen)
     used, value = 0, float(instance.over[side].sum())
-    for number, pocket in enumerate(pockets(record["scenario"]["model"][-1], instance, pairs, side)):
+    for number, pocket in enumerate(pockets(model, instance, pairs, side)):
         mark = numbered(number, "")
         mine = {name[len(mark) :]: price for name, price in prices.items() if name.startswith(mark)}
         if mine:
             found, taken = _proved(*pocket_programme(pocket), mine)
             value, used = value + found, used + taken
-    yield _compared("P", stated["P"]["value"], value, used, len(prices))
+    _all_used(used, len(prices))
+    return value
 
 
 def _kept(folder: Path, bound: str) -> dict[str, float]:
@@ -95,12 +112,17 @@ def _kept(folder: Path, bound: str) -> dict[str, float]:
         return dict(zip(rows, kept[f"{bound}.prices"].tolist(), strict=True))
 
 
-def _compared(name: str, stated: float, value: float, used: int, kept: int) -> Check:
+def _all_used(used: int, kept: int) -> None:
     if used != kept:
         raise ValueError(f"{kept - used} of the kept prices are of rows that the programme does not have")
-    passed = value >= stated - SLIP
+
+
+def _compared(name: str, stated: Plain, value: float, kept: int) -> Check:
     words = f"re-proved by weak duality with {kept:,} prices: GBP {value:,.6f}m"
-    return Check(f"bound {name}", passed, words if passed else f"the kept prices prove only GBP {value:,.6f}m")
+    wrong = [] if value >= stated["value"] - SLIP else [f"the kept prices prove only GBP {value:,.6f}m"]
+    if stated.get("prices", kept) != kept:
+        wrong.append(f"{kept:,} prices are kept, run.json says {stated['prices']:,}")
+    return compared(f"bound {name}", wrong, words)
 
 
 def _compiled(facts: Facts, instance: Instance) -> Iterator[Compiled]:

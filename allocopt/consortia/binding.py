@@ -37,10 +37,8 @@ class Binding:
 class _Plan:
     """What the rules are asked about."""
 
-    def __init__(self, found: Consortia) -> None:
-        self.instance: Instance = found.solution.instance
-        self.hub: Ints = found.solution.hub
-        self.of: Grouped = grouped_of(found.facts, self.instance, self.hub)
+    def __init__(self, instance: Instance, of: Grouped) -> None:
+        self.instance, self.of, self.hub = instance, of, of.hub
         self.hubs, self.which = np.unique(self.hub, return_inverse=True)
 
     def sums(self, values: Array) -> Array:
@@ -71,8 +69,13 @@ class _Plan:
 
 def binding_of(found: Consortia, name: str) -> Binding:
     """How far a rule that is on binds in a finished grouping."""
-    plan = _Plan(found)
-    return _RULES[name](plan, plan.instance.settings[name])
+    solution = found.solution
+    return binding_at(solution.instance, grouped_of(found.facts, solution.instance, solution.hub), name)
+
+
+def binding_at(instance: Instance, of: Grouped, name: str) -> Binding:
+    """How far a rule that is on binds in a grouping of the instance."""
+    return _RULES[name](_Plan(instance, of), instance.settings[name])
 
 
 def _amounts(near: Flags) -> Binding:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,8 @@ import pandas as pd
 from allocopt.check.grouping import broken_rules
 from allocopt.consortia import Consortia, grouped_of, task_of
 from allocopt.consortia.frontier import frontier_of
-from allocopt.consortia.record import breaks, comparison_row, effects_of, least_deficit, wrong_in
+from allocopt.consortia.keeping import Arrays, kept_plan
+from allocopt.consortia.record import breaks, comparison_row, effects_of, kept_solution, least_deficit, wrong_in
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.alternatives import Wish, alternatives, differences
 from allocopt.grouping.instance import Ints, possible_pairs
@@ -25,29 +26,38 @@ from allocopt.grouping.solution import EVALUATED, solve_grouping
 from allocopt.settings import Grouping
 
 
-def tables_of_run(found: Consortia, plans: Sequence[Ints]) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Every table of a grouping by file name, and in words what was asked for and could not be made; tables that the
-    scenario does not ask for are not there.
+def tables_of_run(
+    found: Consortia, plans: Sequence[Ints]
+) -> tuple[dict[str, pd.DataFrame], list[str], dict[str, Arrays]]:
+    """Every table of a grouping by file name (those that the scenario does not ask for are not there); in words what
+    was asked for and could not be made; and the plans beside the run's own that certificate.npz keeps.
     """
-    comparison, notes = comparison_of(found, plans)
+    comparison, notes, kept = comparison_of(found, plans)
     tables = {"groups": found.groups, "consortia": found.consortia, "comparison": comparison}
     tables["effects"] = effects_of(found, comparison)
-    frontier, unmade = frontier_of(found)
+    frontier, unmade, points = frontier_of(found)
     tables |= {} if frontier is None else {"travel_frontier": frontier}
     tables |= {"alternatives": alternatives_table(found, plans)} if len(plans) > 1 else {}
     if found.before is not None:
         tables["allocations"] = found.before.table
-    return tables, [*notes, *unmade]
+    return tables, [*notes, *unmade], kept | points
 
 
-def comparison_of(found: Consortia, plans: Sequence[Ints] = ()) -> tuple[pd.DataFrame, list[str]]:
-    """The rows that `grouping.compare` asks for, after no pooling at all and before the plan and its alternatives; and
-    in words which of them could not be made.
+class Row(NamedTuple):
+    """A row of the comparison, and what is kept of its plan where no table holds it."""
+
+    figures: dict[str, Any]
+    kept: Arrays
+
+
+def comparison_of(found: Consortia, plans: Sequence[Ints] = ()) -> tuple[pd.DataFrame, list[str], dict[str, Arrays]]:
+    """The rows that `grouping.compare` asks for, after no pooling at all and before the plan and its alternatives; in
+    words which of them could not be made; and what is kept of the plans of the rows that are.
     """
     said = found.facts.loaded.scenario.grouping or Grouping()
     bound = least_deficit(found.solution)
     alone = comparison_row(found, "unpooled", np.arange(len(found.solution.instance)), bound=None, broken=())
-    rows = [alone | {"rules_broken": np.nan}]  # no grouping, which no rule is about
+    rows = [Row(alone | {"rules_broken": np.nan}, {})]  # no grouping, which no rule is about
     notes = list[str]()
     for name in (one for one in said.compare if one in _ROWS):
         try:
@@ -55,21 +65,16 @@ def comparison_of(found: Consortia, plans: Sequence[Ints] = ()) -> tuple[pd.Data
         except (Infeasible, Stopped) as failure:
             notes.append(f"the comparison has no row for {name}: {failure.message}")
     if found.two_steps is not None:
-        steps = replace(found, budget=found.two_steps.budget)
-        rows.append(comparison_row(steps, "one after the other", found.two_steps.hub, bound=bound))
-    rows.append(comparison_row(found, "plan", found.solution.hub, bound=bound, broken=found.broken))
-    rows += [comparison_row(found, f"alternative {k}", hub, bound=bound) for k, hub in enumerate(plans) if k]
-    return pd.DataFrame(rows), notes
+        hub, budget = found.two_steps.hub, found.two_steps.budget
+        own = comparison_row(replace(found, budget=budget), "one after the other", hub, bound=bound)
+        rows.append(Row(own, kept_plan(hub, allocation=budget / 1e6)))
+    rows.append(Row(comparison_row(found, "plan", found.solution.hub, bound=bound, broken=found.broken), {}))
+    rows += [Row(comparison_row(found, f"alternative {k}", hub, bound=bound), {}) for k, hub in enumerate(plans) if k]
+    kept = {f"beside.{row.figures['plan']}": row.kept for row in rows if row.kept}
+    return pd.DataFrame([row.figures for row in rows]), notes, kept
 
 
-def beside_words(comparison: pd.DataFrame) -> str:
-    """The rules that the groupings beside the plan break, for the summary; nothing where they keep them all."""
-    rows = comparison[comparison["breaks"].ne("") & comparison["plan"].ne("plan")]
-    said = "; ".join(f"{one['plan']} breaks {one['breaks'].replace('; ', ', ')}" for one in rows.to_dict("records"))
-    return f" Of the groupings beside it, {said}." if said else ""
-
-
-def _present(found: Consortia, said: Grouping) -> Iterator[dict[str, Any]]:
+def _present(found: Consortia, said: Grouping) -> Iterator[Row]:
     """Present groups, each with the member of least travel as its hub; places without a group stand alone."""
     instance, places = found.solution.instance, found.facts.inputs.places
     bound = least_deficit(found.solution)
@@ -78,10 +83,11 @@ def _present(found: Consortia, said: Grouping) -> Iterator[dict[str, Any]]:
     ]
     for column in columns:
         labels = places[column].astype(str).to_numpy(dtype=object)
-        yield comparison_row(found, f"present: {column}", hubs_of_labels(instance, labels), bound=bound)
+        hub = hubs_of_labels(instance, labels)
+        yield Row(comparison_row(found, f"present: {column}", hub, bound=bound), kept_plan(hub))
 
 
-def _nearest(found: Consortia, _said: Grouping) -> Iterator[dict[str, Any]]:
+def _nearest(found: Consortia, _said: Grouping) -> Iterator[Row]:
     """Every place with the nearest declared hub that it may join (of the plan's hubs, where hubs were chosen)."""
     instance = found.solution.instance
     pairs = possible_pairs(instance)
@@ -93,10 +99,10 @@ def _nearest(found: Consortia, _said: Grouping) -> Iterator[dict[str, Any]]:
     hub = found.solution.hub.copy()
     hub[places] = pairs.hub[order][first]
     hub[used] = np.flatnonzero(used)
-    yield comparison_row(found, "nearest hub", hub, bound=least_deficit(found.solution))
+    yield Row(comparison_row(found, "nearest hub", hub, bound=least_deficit(found.solution)), kept_plan(hub))
 
 
-def _areas(found: Consortia, said: Grouping, *, on: bool) -> Iterator[dict[str, Any]]:
+def _areas(found: Consortia, said: Grouping, *, on: bool) -> Iterator[Row]:
     name = "optimal within areas" if on else "optimal across areas"
     task = task_of(found, found.solution.instance, said)
     settings = {key: one for key, one in task.instance.settings.items() if key != "stay_in_area"}
@@ -106,10 +112,10 @@ def _areas(found: Consortia, said: Grouping, *, on: bool) -> Iterator[dict[str, 
     broken = wrong_in(grouped_of(found.facts, found.solution.instance, solved.hub))
     strayed = grouped_of(found.facts, replace(found.solution.instance, settings={"stay_in_area": {}}), solved.hub)
     broken += broken_rules(strayed) if on and not found.solution.instance.on("stay_in_area") else []
-    yield own | breaks(broken)
+    yield Row(own | breaks(broken), kept_solution(solved))
 
 
-_ROWS: dict[str, Callable[[Consortia, Grouping], Iterator[dict[str, Any]]]] = {
+_ROWS: dict[str, Callable[[Consortia, Grouping], Iterator[Row]]] = {
     "present": _present,
     "nearest_hub": _nearest,
     "within_areas": partial(_areas, on=True),
@@ -160,4 +166,4 @@ def alternatives_record(found: Consortia, plans: Sequence[Ints]) -> dict[str, An
     }
 
 
-__all__ = ["beside_words", "comparison_of", "plans_of", "tables_of_run"]
+__all__ = ["comparison_of", "plans_of", "tables_of_run"]

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from allocopt.consortia import Consortia, task_of
-from allocopt.consortia.record import comparison_row, least_deficit
+from allocopt.consortia.keeping import Arrays, kept_plan
+from allocopt.consortia.record import comparison_row, kept_solution, least_deficit
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.exact import Known, solve_part
 from allocopt.grouping.instance import Ints, Pairs, components, possible_pairs
@@ -39,24 +40,28 @@ class Point(NamedTuple):
     applies: str
 
 
-def frontier_of(found: Consortia) -> tuple[pd.DataFrame | None, list[str]]:
-    """travel_frontier.csv, a row for each rate of `grouping.frontier` (None where none is asked for); and in words why
-    there is no such row.
+def frontier_of(found: Consortia) -> tuple[pd.DataFrame | None, list[str], dict[str, Arrays]]:
+    """travel_frontier.csv, a row for each rate of `grouping.frontier` (None where none is asked for); in words why
+    there is no such row; and what certificate.npz keeps of the least deficit and of each row.
     """
     said = found.facts.loaded.scenario.grouping
     if said is None or not said.frontier:
-        return None, []
+        return None, [], {}
     try:
         least = solve_grouping(_task(found, said, None, FIRST[:1]))
     except (Infeasible, Stopped) as failure:
-        return None, [f"there is no frontier: {failure.message}"]
+        return None, [f"there is no frontier: {failure.message}"], {}
     rows, notes = list[dict[str, Any]](), list[str]()
+    kept = {"frontier.least": kept_solution(least)}
     for rate in said.frontier:
         try:
-            rows.append(_row(found, least, rate, _point(found, said, least, rate)))
+            point = _point(found, said, least, rate)
         except (Infeasible, Stopped) as failure:
             notes.append(f"the frontier has no row at {rate:.2%}: {failure.message}")
-    return (pd.DataFrame(rows) if rows else None), notes
+            continue
+        kept[f"frontier.{len(rows)}"] = kept_plan(point.hub)
+        rows.append(_row(found, least, rate, point))
+    return (pd.DataFrame(rows) if rows else None), notes, (kept if rows else {})
 
 
 def _task(found: Consortia, said: Grouping, rate: float | None, names: Sequence[str]) -> Task:

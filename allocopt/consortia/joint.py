@@ -13,6 +13,7 @@ import numpy as np
 
 from allocopt.consortia import JOINTLY, Consortia, TwoSteps, finished, instance_of, money_of
 from allocopt.consortia import make_consortia as one_after_the_other
+from allocopt.consortia.keeping import Arrays, kept_plan, kept_proof
 from allocopt.consortia.needs import check_facts
 from allocopt.errors import Infeasible, Problem, ScenarioFault, Stopped
 from allocopt.grouping.bounds import Bound
@@ -147,9 +148,9 @@ def net_bound(instance: Instance, pots: dict[str, float]) -> Bound:
     return Bound("N", float(sum(over.values())), words, pots={one: pots[one] for one in instance.areas})
 
 
-def first_stage(found: Consortia, instance: Instance, left_out: str) -> Stage:
+def first_stage(found: Consortia, instance: Instance, left_out: str) -> tuple[Stage, Arrays]:
     """The first objective once more, under the rules of `instance` and without the rule left out, from the finished
-    plan. Raises as `solve_jointly`.
+    plan; and what is kept of it. Raises as `solve_jointly`.
     """
     facts, scenario = found.facts, found.facts.loaded.scenario
     first = scenario.objectives[:1]
@@ -159,7 +160,10 @@ def first_stage(found: Consortia, instance: Instance, left_out: str) -> Stage:
     task = Task(model, instance, [model.objective(first[0].name)], scenario.solver, scenario.grouping or Grouping())
     bounds = _bounds(joint, instance, task.objectives, pot)
     answer = solve_jointly(joint, task.objectives, _wanted(task), pot, found.solution.hub)
-    return _stage(task, 0, answer, {first[0].name: answer.value[0]}, bounds)
+    stage = _stage(task, 0, answer, {first[0].name: answer.value[0]}, bounds)
+    allocation = _plan(facts, joint, answer.values).allocation[:, 0]
+    kept = kept_plan(_hub_of(joint, instance, answer.values), allocation=allocation)
+    return stage, kept | kept_proof(instance, bounds, stage.by)
 
 
 def _finished(

@@ -5,34 +5,48 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from allocopt.certificates import Kept, kept_allocation
 from allocopt.check.grouping import Broken, Grouped, broken_rules, objectives
-from allocopt.consortia import JOINTLY, Consortia, grouped_of
+from allocopt.consortia import Consortia, grouped_of
 from allocopt.consortia.binding import binding_of
+from allocopt.consortia.keeping import HIGHS, Arrays, kept_exemptions, kept_plan, kept_proof, named, strongest
 from allocopt.consortia.prices import Without, price_of, prices_of
+from allocopt.consortia.words import summary_of, two_steps_words
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.exempt import Exemption
 from allocopt.grouping.instance import Array, Ints
-from allocopt.grouping.solution import ONE_PROGRAMME, Solution
+from allocopt.grouping.solution import Solution
 from allocopt.inputs.tables import count
 from allocopt.model import Rule
 from allocopt.prices import prices
 from allocopt.record import record, stage_record, warnings_of, what_it_rests_on, what_was_asked
-from allocopt.solve.stages import Stage
-from allocopt.units import say_money
 
 OUTSIDE = "the given grouping is outside the rules: the bounds hold for groupings within them and say nothing about it"
 POOLED_ON_MODELLED_SPEND = "deficits after pooling rest on modelled practice spend, which no published figures record"
 
 
-def grouping_record(found: Consortia, *, tell: Callable[[str], None] = lambda step: None) -> dict[str, Any]:  # noqa: ARG005
-    """The whole of run.json for a grouping, as plain JSON data; each price of a rule costs a solve of its own."""
-    facts, solution = found.facts, found.solution
+def grouping_record(
+    found: Consortia,
+    *,
+    tell: Callable[[str], None] = lambda step: None,  # noqa: ARG005 - the default ignores it
+) -> tuple[dict[str, Any], dict[str, Kept]]:
+    """The whole of run.json for a grouping, as plain JSON data, and what certificate.npz keeps of rule prices and of
+    the allocation that is pooled; each price of a rule costs a solve of its own.
+    """
     prices, unpriced = prices_of(found, tell=tell)
+    kept = named({f"priced.{name}": one.kept for name, one in prices.items()})
+    before, proof = _before(found)
+    said = _record(found, prices, [unpriced] if unpriced else []) | {"before": before}
+    return said | {"summary": summary_of(said)}, kept | proof
+
+
+def _record(found: Consortia, prices: Mapping[str, Without], unpriced: Sequence[str]) -> dict[str, Any]:
+    facts, solution = found.facts, found.solution
     return {
         **what_was_asked(facts, found.status),
         "objectives": [stage_record(stage) for stage in solution.stages],
@@ -41,12 +55,12 @@ def grouping_record(found: Consortia, *, tell: Callable[[str], None] = lambda st
         "bounds": [_bound_record(found, one) for one in solution.bounds],
         "exemptions": [exemption_record(one) for one in solution.exemptions],
         "broken": [{"rule": one.rule, "at": one.at, "words": one.words} for one in found.broken],
-        "before": None if found.before is None or found.model.kind == "joint" else _before_record(found),
+        "before": None,
         **({} if found.two_steps is None else {"two_steps": _two_steps(found)}),
         "method": solution.method,
-        **what_it_rests_on(facts, [*warnings_of(facts), *_warnings(found), *([unpriced] if unpriced else [])]),
+        **what_it_rests_on(facts, [*warnings_of(facts), *_warnings(found), *unpriced]),
         "search_seed": (facts.loaded.scenario.grouping.seed if facts.loaded.scenario.grouping else 1),
-        "summary": summary(found),
+        "summary": "",
     }
 
 
@@ -74,32 +88,22 @@ def _two_steps(found: Consortia) -> dict[str, Any]:
     """Of a joint plan: what one after the other reaches under the same rules, objective by objective."""
     assert found.two_steps is not None
     stages = {stage.name: stage for stage in found.solution.stages}
-    return {
-        "objectives": [
-            {"name": name, "unit": stages[name].unit, "one_after_the_other": value, "jointly": stages[name].final_value}
-            for name, value in found.two_steps.values.items()
-        ],
-        "words": _two_steps_words(found),
-    }
+    both = [
+        {"name": name, "unit": stages[name].unit, "one_after_the_other": value, "jointly": stages[name].final_value}
+        for name, value in found.two_steps.values.items()
+    ]
+    return {"objectives": both, "words": two_steps_words(both)}
 
 
-def _two_steps_words(found: Consortia) -> str:
-    assert found.two_steps is not None
-    said = []
-    for stage in found.solution.stages:
-        other = found.two_steps.values[stage.name]
-        amounts = [
-            say_money(one) if stage.unit == "GBP m" else f"{one:,.6g} {stage.unit}"
-            for one in (stage.final_value, other)
-        ]
-        said.append(f"{stage.name} {amounts[0]} jointly, {amounts[1]} one after the other")
-    return "; ".join(said)
-
-
-def _before_record(found: Consortia) -> dict[str, Any]:
-    assert found.before is not None
-    said = record(found.before, prices(found.before))
-    return {key: said[key] for key in ("model", "status", "objectives", "headline", "rules")}
+def _before(found: Consortia) -> tuple[dict[str, Any] | None, dict[str, Kept]]:
+    """Of an allocation that was made first: its part of run.json, and its certificate."""
+    if found.before is None or found.model.kind == "joint":
+        return None, {}
+    priced = prices(found.before)
+    said = record(found.before, priced)
+    kept = {f"priced.{rule}.{kind}": one for rule, price in priced.items() for kind, one in price.kept.items()}
+    part = {key: said[key] for key in ("model", "status", "objectives", "headline", "rules")}
+    return part, {"before": kept_allocation(found.before, kept)}
 
 
 def _warnings(found: Consortia) -> list[str]:
@@ -150,20 +154,35 @@ def headline(found: Consortia) -> dict[str, Any]:
     bound = least_deficit(found.solution)
     if bound is None:
         return first | measured
-    proof = {"bound_gbp": round(bound * 1e6), "gap_pct": None if found.broken else gap_pct(gross, bound)}
+    proof = {"bound_gbp": round(bound.value * 1e6), "gap_pct": None if found.broken else gap_pct(gross, bound.value)}
     return first | measured | proof | ({"rules_broken": len(found.broken)} if found.broken else {})
 
 
-def least_deficit(solution: Solution) -> float | None:
-    """The most that is proven of every plan's gross deficit, GBP m; None where it is no objective.
+class Proven(NamedTuple):
+    """What every plan's gross deficit is at least, GBP m, and who proves it."""
+
+    value: float
+    by: str
+
+
+def least_deficit(solution: Solution) -> Proven | None:
+    """The most that is proven of every plan's gross deficit; None where it is no objective.
 
     The bound of a stage after others holds only under what those leave, so that it says nothing of every plan.
     """
     stages = solution.stages
     if not any(stage.name == "gross_deficit" for stage in stages):
         return None
-    own = [stages[0].bound] if stages[0].name == "gross_deficit" else []
-    return max([0.0, *own, *(one.value for one in solution.bounds)])
+    own = (stages[0].bound, stages[0].by) if stages[0].name == "gross_deficit" else None
+    value = max([0.0, *([own[0]] if own else []), *(one.value for one in solution.bounds)])
+    return Proven(value, strongest(solution.bounds, own))
+
+
+def kept_solution(solution: Solution) -> Arrays:
+    """What certificate.npz keeps of a solution beside the run's own: plan, exemptions and the proof of its bound."""
+    least = least_deficit(solution)
+    proof = {} if least is None else kept_proof(solution.instance, solution.bounds, least.by)
+    return kept_plan(solution.hub) | kept_exemptions(solution.exemptions) | proof
 
 
 def gap_pct(gross: int, bound: float) -> float:
@@ -171,35 +190,11 @@ def gap_pct(gross: int, bound: float) -> float:
     return round(max(0.0, 100 * (1 - bound * 1e6 / gross)), 6) if gross else 0.0
 
 
-def _held_first(solution: Solution) -> str:
-    """What is proven of gross deficit under the objectives before it, in words; nothing where it comes first."""
-    at = [stage.name for stage in solution.stages].index("gross_deficit")
-    before, stage = solution.stages[:at], solution.stages[at]
-    if not before:
-        return ""
-    parts = "" if solution.method in (JOINTLY, ONE_PROGRAMME) else ", part by part,"
-    return f"; with {' and '.join(map(_kept, before))}{parts} none has less than {say_money(stage.bound)}"
-
-
-def _broken_words(found: Consortia) -> str:
-    """A given grouping that breaks rules is no grouping under them."""
-    rules = sorted({one.rule for one in found.broken})
-    return f", and this one is not under them: it breaks {', '.join(rules)}" if rules else ""
-
-
-def _kept(stage: Stage) -> str:
-    """What a stage leaves to those after it, never rounded up: what is proven beyond it may be false."""
-    if stage.unit == "GBP m":
-        return f"{stage.name} at most £{np.floor(stage.cap * 1e6):,.0f}"
-    most = np.floor(stage.cap * 1e4) / 1e4
-    words = {"travel": "a mean distance of at most {} km", "moves": "at most {} places moved"}
-    words |= {"crossings": "at most {} places in other areas than their hub's"}
-    return words.get(stage.name, f"{stage.name} at most {{}} {stage.unit}").format(f"{most:,.6g}")
-
-
 def _bound_record(found: Consortia, one: Bound) -> dict[str, Any]:
     codes = found.solution.instance.places
     said: dict[str, Any] = {"name": one.name, "value": one.value, "unit": "GBP m", "words": one.words}
+    if one.name == "L":
+        said["by"] = HIGHS
     if one.side is not None:
         chosen = np.flatnonzero(one.side & (found.solution.instance.over > 0))
         said["overspenders"] = [codes[p] for p in chosen]
@@ -226,33 +221,13 @@ def _rule_record(found: Consortia, rule: Rule) -> dict[str, Any]:
     }
 
 
-def summary(found: Consortia) -> str:
-    """The result in neutral words."""
-    head = headline(found)
-    spend = "With modelled spend, " if found.facts.spend and found.facts.spend.modelled else ""
-    alone, pooled, left = (
-        say_money(head[name] / 1e6) for name in ("unpooled_deficit_gbp", "gross_deficit_gbp", "gross_surplus_gbp")
-    )
-    said = (
-        f"{spend}{head['places']:,} places form {head['consortia']:,} consortia. Gross deficits are {alone} before "
-        f"pooling and {pooled} after, against surpluses of {left} that other consortia hold"
-    )
-    if "bound_gbp" in head:
-        said += f"; no grouping under these rules has less than {say_money(head['bound_gbp'] / 1e6)}"
-        said += _held_first(found.solution) + _broken_words(found)
-    moved = f"{head['places_moved']:,} places leave their present group"
-    if found.two_steps is not None:
-        said += f". Decided one after the other: {_two_steps_words(found)}"
-    return f"{said}. People are on average {head['travel_km']:.1f} km from their hub; {moved}."
-
-
 def effects_of(found: Consortia, comparison: pd.DataFrame) -> pd.DataFrame:
     """effects.csv of a grouping, tidy: the comparison, and consortia by fifth of deprivation and by area."""
     rows = [
         ("comparison", str(row["plan"]), measure, _unit(measure), row[measure])
         for row in comparison.to_dict("records")
         for measure in comparison.columns
-        if measure not in ("plan", "breaks")
+        if measure not in ("plan", "breaks", "bound_by")
     ]
     table = found.consortia
     for area, part in table.groupby("area", sort=True):
@@ -276,7 +251,7 @@ def _unit(measure: str) -> str:
 
 
 def comparison_row(
-    found: Consortia, plan: str, hub: Ints, *, bound: float | None, broken: Sequence[Broken] | None = None
+    found: Consortia, plan: str, hub: Ints, *, bound: Proven | None, broken: Sequence[Broken] | None = None
 ) -> dict[str, Any]:
     """One plan under the same measures; `hub` is the position of each place's hub, money from whole pounds.
 
@@ -291,12 +266,11 @@ def comparison_row(
     now, broken = objectives(of), wrong_in(of) if broken is None else broken
     gross = round(float(np.maximum(0, -balance).sum()))
     bound = None if broken else bound
-    unproven = bound is None or not gross
     return {
         "plan": plan,
         "gross_deficit_gbp": gross,
-        "bound_gbp": np.nan if bound is None else round(bound * 1e6),
-        "gap_pct": np.nan if unproven else gap_pct(gross, bound or 0.0),
+        "bound_gbp": np.nan if bound is None else round(bound.value * 1e6),
+        "gap_pct": np.nan if bound is None or not gross else gap_pct(gross, bound.value),
         "gross_surplus_gbp": round(float(np.maximum(0, balance).sum())),
         "consortia": len(hubs),
         "least_people": float(people.min()),
@@ -304,6 +278,7 @@ def comparison_row(
         "travel_km": round(now["travel"], 4),
         "moves": int(now["moves"]),
         "imd_spread": _imd_spread(found, which, people),
+        "bound_by": "" if bound is None else bound.by,
         **breaks(broken),
     }
 

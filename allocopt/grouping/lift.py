@@ -47,7 +47,8 @@ def lifted_bound(
         return None
     words = (
         f"bound {'P' if given.bound else 'B'} and £{sum(gains):,.3f}m more, by integer programmes over {len(gains)} "
-        "parts of the map that share no hub, everything outside them at the prices of that bound"
+        "parts of the map that share no hub, everything outside them at the prices of that bound: branch and bound's "
+        "own, not proved again"
     )
     return Bound("L", given.value + sum(gains), words)
 

@@ -44,7 +44,7 @@ RATES = frozenset({"rate", "share", "from", "to", "end", "gap", "slack"})
 def summary_section(found: Material) -> Section:
     """One paragraph, the headline figures and whether they are proven."""
     said = found.record
-    rows = tuple(headline_rows(said["headline"]))
+    rows = tuple(headline_rows(said))
     grid = Grid(f"Headline{found.mark}", (Column("figure"), Column("value", "text")), rows)
     words = (str(said["summary"]), f"Status: {status_words(said)}.")
     return Section("summary", "Summary", words, grids=(grid,))

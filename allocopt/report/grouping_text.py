@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from allocopt.report.console import table
-from allocopt.report.headline import GROUPING_WORDS, status_line
+from allocopt.report.headline import BY_SOLVER, GROUPING_WORDS, status_line
 from allocopt.report.risk_text import show_stress
+from allocopt.said_bounds import without_solver
 from allocopt.units import say_money
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def show_grouping(out: Console, found: Run) -> None:
 def _value(name: str, said: Any) -> str:
     value = said["headline"][name]
     if name.endswith("_gbp"):
-        return say_money(value / 1e6)
+        own = name == "bound_gbp" and without_solver(said) is not None
+        return say_money(value / 1e6) + (BY_SOLVER if own else "")
     return f"{value:,.2f}" if name == "travel_km" else f"{value:,.0f}"
 
 

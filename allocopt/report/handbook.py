@@ -19,16 +19,46 @@ Written from the code by `allocopt models --manual`; a test holds it current. Do
 own words and write it again with `allocopt models --manual > MANUAL.md`.
 """
 
+VERIFIED = """## What verify checks again of a grouping
+
+`allocopt verify RUN` works from the folder and the tables that it was made from, without the solver and without the
+search. A change of any byte is found by the hashes in timing.json; what follows holds even where those are made anew.
+
+**Recomputed**: every column of groups.csv, consortia.csv, comparison.csv, travel_frontier.csv, effects.csv and
+alternatives.csv and every figure of places.csv; headline and summary; every rule, with its parameters, and where it
+binds; every objective, gap, cap and proof; a given grouping against its table, and the rules that it breaks; bounds A,
+B, C, N and P. Present groups and nearest hubs are held against the inputs. Plans that were solved for (optimal within
+and across areas, the points of a frontier, one after the other, the plan without a rule) are kept in certificate.npz:
+each obeys its rules, and its figures are its own.
+
+**What a rule costs**: the plan without the rule obeys the others, its objective makes `price` and `without`;
+`without_least` and `without_most` follow from the bounds with the rule and without (`without_bound`, `without_by`).
+
+**By branch and bound**: a bound that is said to be `by: highs` (bound L is one) is the solver's own. It is held below
+the plan and against its gap, and not proved again; so are the least travel of a frontier (`travel_bound_km`), a bound
+on travel from prices, and what a search leaves to a frontier's row (`deficit_at_most_gbp`, where its rate applies to
+each part). `bound_by` says it of each row of the comparison.
+
+**Not checked again**: the value that a stage had before those after it took their slack, but for its gap and its cap
+(its plan is not kept); rules and objectives about allocations that have no second implementation, in plans without a
+rule of a joint run; where rules about allocations bind, but for the words; the words of bounds, warnings and sources;
+stress tests of a grouping. These are held by the hashes alone.
+
+A folder of an earlier version, which kept no plans beside its own, is told so: `not re-checked: made by an earlier
+version`.
+"""
+
 
 def handbook() -> str:
     """The whole manual as Markdown."""
-    parts = [HEAD, _contents(), *map(_model, model_names()), _scenario(), _tables()]
+    parts = [HEAD, _contents(), *map(_model, model_names()), _scenario(), _tables(), VERIFIED]
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 
 def _contents() -> str:
     models = [f"- [Model `{name}`](#model-{name}): {load_model(name).text.splitlines()[0]}" for name in model_names()]
     rest = ["- [Keys of a scenario](#keys-of-a-scenario)", "- [Tables of a run](#tables-of-a-run)"]
+    rest.append("- [What verify checks again of a grouping](#what-verify-checks-again-of-a-grouping)")
     return "\n".join([*models, *rest])
 
 

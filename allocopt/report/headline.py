@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from allocopt.said_bounds import without_solver
 from allocopt.units import say_money
 
 HEADLINE_WORDS = {
@@ -40,6 +41,8 @@ GROUPING_WORDS = {
     "places_crossing": "places outside their hub's area",
     "exemptions": "exemptions",
 }
+BY_SOLVER = " (by branch and bound)"
+"""Beside a bound that is the solver's own, in whole or in part."""
 DFT_WORDS = {"opening": "opening distance from target", "closing": "closing distance from target"}
 
 
@@ -48,11 +51,15 @@ def pounds(value: float) -> str:
     return say_money(value / 1e6)
 
 
-def headline_rows(headline: Mapping[str, Any]) -> list[tuple[str, str]]:
+def headline_rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The headline as words and figures; figures without a known name follow under their own."""
+    headline = record["headline"]
     said = GROUPING_WORDS if "consortia" in headline else HEADLINE_WORDS
     named = [(name, words) for name, words in said.items() if name in headline]
-    rows = [(_over_years(name, words, headline), _figure(name, headline[name])) for name, words in named]
+    own = {"bound_gbp": BY_SOLVER} if without_solver(record) is not None else {}
+    rows = [
+        (_over_years(name, words, headline), _figure(name, headline[name]) + own.get(name, "")) for name, words in named
+    ]
     for moment, words in DFT_WORDS.items():
         ends = [headline.get(f"{moment}_dft_{end}_pct") for end in ("least", "most")]
         if None not in ends:

@@ -43,7 +43,7 @@ def show_run(found: Run, *, quiet: bool = False) -> None:
         table(
             "Headline",
             ["", "modelled spend" if said["modelled_spend"] else "all years"],
-            headline_rows(said["headline"]),
+            headline_rows(said),
         )
     )
     out.print(

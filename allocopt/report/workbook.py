@@ -212,7 +212,7 @@ def _cover(book: Any, looks: Looks, found: Material, shown: Sequence[Sheet]) -> 
         ("why", str(said["scenario"].get("why") or "–")),
         ("made again by", command(found)),
         *(("modelled spend", str(said["spend"])) for _ in range(int(found.modelled))),
-        *((words.strip(), figure) for words, figure in headline_rows(said["headline"])),
+        *((words.strip(), figure) for words, figure in headline_rows(said)),
         *(
             (f"objective: {row[0]}", f"{row[1]}, proven bound {row[2]}, gap {row[3]}")
             for row in map(objective_row, said["objectives"])
