@@ -27,12 +27,13 @@ def check_alternatives(folder: Path, record: dict[str, Any], of: Grouped) -> Ite
     wrong = [] if len(plans) == said["found"] + 1 else [f"{len(plans) - 1} plans, run.json says {said['found']}"]
     if not np.array_equal(plans[0], of.hub):
         wrong.append("plan 0 is not that of groups.csv")
-    most = objectives(of)["gross_deficit"] * (1 + said["within"]) + SLIP
+    aim = "deficit_and_crossings" if "deficit_and_crossings" in of.aims else "gross_deficit"
+    most = objectives(of)[aim] * (1 + said["within"]) + SLIP
     for number, hub in enumerate(plans):
         plan = replace(of, hub=hub)
         wrong += [f"plan {number}: {one}" for one in broken_rules(plan)] if number else []
-        if objectives(plan)["gross_deficit"] > most:
-            wrong.append(f"plan {number} has a gross deficit above what was asked")
+        if objectives(plan)[aim] > most:
+            wrong.append(f"plan {number} has more {aim.replace('_', ' ')} than was asked")
         near = [k for k in range(number) if _moved(of, hub, plans[k]) < said["differ"]]
         wrong += [f"plan {number} is nearer than {said['differ']} places to plan {k}" for k in near]
     words = f"{said['found']} plans obey the rules, within {said['within']:.3%}, {said['differ']} places or more apart"

@@ -2,8 +2,8 @@
 
 The scenario is taken from run.json (so a run with `--set` is checked as it was asked), the tables from where they are
 now. Tables, rules and objectives are recomputed by `check.grouping`, bounds A and B from their certificates (areas; the
-overspenders of the minimum cut), bounds C and P and the allocation by `check.relaxed`. Imports `consortia`, `plan` and
-the `check.*` rooms.
+overspenders of the minimum cut), bounds T, C and P and the allocation by `check.relaxed`. Imports `consortia`, `plan`
+and the `check.*` rooms.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from allocopt.check.alternatives import check_alternatives
 from allocopt.check.bound import recall
 from allocopt.check.grouping import Grouped, broken_rules, cut_bound, objectives, reachable_hubs, slip
 from allocopt.check.inputs import check_files, check_hash, find_tables
-from allocopt.check.relaxed import check_allocation, check_pockets, check_relaxed
+from allocopt.check.relaxed import check_allocation, check_pockets, check_prices, check_relaxed
 from allocopt.check.verdict import Check, Verdict, compared, guarded
 from allocopt.consortia import grouped_of, instance_of, money_of
 from allocopt.errors import InputFault, Problem
@@ -103,6 +103,7 @@ def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Pa
     if (folder / "allocations.csv").is_file():
         yield from guarded("the allocation", lambda: check_allocation(folder, record, where, facts))
     yield from guarded("bounds", lambda: _bounds(of, instance.may_hub, record))
+    yield from guarded("bound T", lambda: check_prices(folder, record, of, instance.may_hub))
     yield from guarded("bound C", lambda: check_relaxed(folder, record, facts, instance))
     yield from guarded("bound P", lambda: check_pockets(record, folder, instance))
 
@@ -190,18 +191,24 @@ def _net(of: Grouped, pots: Mapping[str, float]) -> float:
     return value
 
 
+def _aim(record: dict[str, Any]) -> str:
+    """The objective in money that the bounds are about."""
+    names = [one["name"] for one in record["objectives"]]
+    return "deficit_and_crossings" if "deficit_and_crossings" in names else "gross_deficit"
+
+
 def _lifted(record: dict[str, Any]) -> Iterator[Check]:
-    """Bound L is bound B or P, proved again, and gains of the solver's own; no stage claims more than a bound."""
+    """Bound L is bound B, P or T, proved again, and gains of the solver's own; no stage claims more than a bound."""
     stated = {one["name"]: float(one["value"]) for one in record["bounds"]}
     if "L" not in stated:
         return
     proved = max(value for name, value in stated.items() if name != "L")
     wrong = [] if stated["L"] >= proved else [f"{stated['L']:.9g} is below what is proved, {proved:.9g}"]
-    for stage in (one for one in record["objectives"] if one["name"] == "gross_deficit"):
+    for stage in (one for one in record["objectives"] if one["name"] == _aim(record)):
         if stage["bound"] > max(stated.values()) + SLIP:
-            wrong.append(f"gross_deficit states {stage['bound']:.9g}, more than every bound")
+            wrong.append(f"{stage['name']} states {stage['bound']:.9g}, more than every bound")
         if stated["L"] >= stage["bound"] > proved + SLIP and stage["by"] != "highs":
-            wrong.append(f"gross_deficit states it proved by {stage['by']}")
+            wrong.append(f"{stage['name']} states it proved by {stage['by']}")
     words = f"GBP {proved:,.6f}m proved again, GBP {stated['L'] - proved:,.6f}m by branch and bound alone"
     yield compared("bound L", wrong, words)
 
@@ -212,15 +219,15 @@ def _headline(record: dict[str, Any]) -> Iterator[Check]:
     if said is None:
         return
     proved = [one["value"] for one in record["bounds"]]
-    proved += [one["bound"] for one in first if one["name"] == "gross_deficit" and one["bound"] is not None]
+    proved += [one["bound"] for one in first if one["name"] == _aim(record) and one["bound"] is not None]
     most = round(max([0.0, *proved]) * 1e6)
     wrong = [f"GBP {said:,} is more than any bound on every plan, GBP {most:,}"] if said > most else []
     yield compared("headline bound", wrong, f"GBP {said:,} holds for every plan")
 
 
 def _reached(record: dict[str, Any]) -> list[float]:
-    """The gross deficit of the plan that its own stage had, before the objectives after it took their slack."""
-    return [one["value"] for one in record["objectives"] if one["name"] == "gross_deficit"]
+    """The objective in money of the plan that its own stage had, before the objectives after it took their slack."""
+    return [one["value"] for one in record["objectives"] if one["name"] == _aim(record)]
 
 
 def _no_more_than_the_plan(of: Grouped, record: dict[str, Any]) -> Iterator[Check]:
@@ -228,7 +235,7 @@ def _no_more_than_the_plan(of: Grouped, record: dict[str, Any]) -> Iterator[Chec
     if record["status"] == "evaluated" or not record["bounds"]:
         return
     rounded = len(of.places) if load_model(record["model"][-1]).kind == "joint" else 1
-    value = min([objectives(of)["gross_deficit"], *_reached(record)])
+    value = min([objectives(of)[_aim(record)], *_reached(record)])
     stated = {f"bound {one['name']}": one["value"] * 1e6 for one in record["bounds"]}
     stated |= {"the headline's": record["headline"].get("bound_gbp", 0)}
     above = {name: bound for name, bound in stated.items() if bound > 1e6 * (value + slip(value, rounded))}
@@ -238,7 +245,7 @@ def _no_more_than_the_plan(of: Grouped, record: dict[str, Any]) -> Iterator[Chec
 
 def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: dict[str, Any]) -> Iterator[Check]:
     """Bounds A, B and N recomputed; a bound of the solver alone is told, not re-proved."""
-    for one in (found for found in record["bounds"] if found["name"] not in ("C", "P", "L")):
+    for one in (found for found in record["bounds"] if found["name"] not in ("T", "C", "P", "L")):
         if one["name"] == "N":
             value = _net(of, one["pots"])
         elif one["name"] == "A":

@@ -1,8 +1,8 @@
-"""What a grouping holds beyond itself: bounds C and P from kept prices, and the allocation that is pooled.
+"""What a grouping holds beyond itself: bounds T, C and P from kept prices, and the allocation that is pooled.
 
-Both bounds are evaluated by weak duality on programmes compiled anew from the inputs, with no solver; the allocation is
-held against the checker's own reading of the inputs and its own rules. Imports the rooms that compile, `check.bound`,
-`check.inputs`, `check.plan`, `check.rules`, `check.decided` and `check.verdict`.
+Bound T is evaluated in plain numpy by `check.grouping`, the others by weak duality on programmes compiled anew from the
+inputs, with no solver; the allocation is held against the checker's own reading of the inputs and its own rules. Imports the rooms that compile, `check.bound`,
+`check.grouping`, `check.inputs`, `check.plan`, `check.rules`, `check.decided` and `check.verdict`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt.check.bound import cheapest, decided_of, drawn_distance
+from allocopt.check.grouping import Grouped, price_bound, reachable_hubs
 from allocopt.check.inputs import Plain, known
 from allocopt.check.plan import check_against_inputs, check_columns, given_of
 from allocopt.check.rules import SECOND, check_objectives, check_rule, said_of
@@ -52,8 +53,21 @@ def check_allocation(folder: Path, record: Plain, where: Mapping[str, Path | Non
         words = f"no second implementation of {', '.join(unseen)}: held by the solver's programme only"
         yield Check("rules of the allocation", True, words)
     if model.kind == "joint":
-        others = [one for one in record["objectives"] if one["name"] != "gross_deficit"]
+        held = ("gross_deficit", "deficit_and_crossings")
+        others = [one for one in record["objectives"] if one["name"] not in held]
         yield from check_objectives(decided, {**record, "objectives": others})
+
+
+def check_prices(
+    folder: Path, record: Plain, of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]]
+) -> Iterator[Check]:
+    """Bound T from the prices of hubs in certificate.npz, in plain numpy."""
+    stated = [one for one in record["bounds"] if one["name"] == "T"]
+    if stated:
+        prices = _kept(folder, "T")
+        used = sum(code in set(of.places) for code in prices)
+        value = price_bound(of, prices, reachable_hubs(of, may_hub))
+        yield _compared("T", stated[0]["value"], value, used, len(prices))
 
 
 def check_relaxed(folder: Path, record: Plain, facts: Facts, instance: Instance) -> Iterator[Check]:

@@ -96,7 +96,7 @@ def _helps(found: Consortia, rule: Rule) -> bool:
 def _by_bounds(found: Consortia, rule: Rule) -> Without:
     """What a bound without a solver says: nothing where it meets the plan of the run, else no more than so much."""
     stage, helps = found.solution.stages[0], _helps(found, rule)
-    bound = _quick_bound(found, _left_out(found, rule)) if stage.name == "gross_deficit" else 0.0
+    bound = _quick_bound(found, _left_out(found, rule)) if stage.name == found.solution.instance.aim else 0.0
     priced = between(found, rule.name, stage, stage.value, bound, helps=helps)
     if not helps:
         most = _less(stage, priced.most or 0.0)
@@ -166,7 +166,8 @@ def between(found: Consortia, name: str, stage: Stage, value: float, bound: floa
     if helps:
         gain, least, most = (max(0.0, one) for one in (gain, least, most))
     spend = found.facts.spend
-    modelled = " (modelled spend)" if stage.name == "gross_deficit" and spend is not None and spend.modelled else ""
+    aim = found.solution.instance.aim
+    modelled = " (modelled spend)" if stage.name == aim and spend is not None and spend.modelled else ""
     what = stage.name.replace("_", " ")
     words = f"without {name} {what} would be {_interval(stage, least, most)}{modelled}"
     return Without(gain, least, most, f"{stage.unit} for the whole rule", words)

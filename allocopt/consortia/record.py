@@ -16,7 +16,7 @@ from allocopt.consortia.binding import binding_of
 from allocopt.consortia.prices import Without, price_of, prices_of
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.exempt import Exemption
-from allocopt.grouping.instance import Array, Ints
+from allocopt.grouping.instance import DEFICIT, TOLLED, Array, Ints
 from allocopt.grouping.solution import ONE_PROGRAMME, Solution
 from allocopt.inputs.tables import count
 from allocopt.model import Rule
@@ -147,33 +147,37 @@ def headline(found: Consortia) -> dict[str, Any]:
         "places_moved": int(now["moves"]),
         "places_crossing": int(now["crossings"]),
     }
+    instance, cost = found.solution.instance, round(1e6 * float(now[TOLLED] - now[DEFICIT]))
+    if instance.aim == TOLLED:
+        measured |= {"crossing_cost_gbp": cost, "deficit_and_crossings_gbp": gross + cost}
     bound = least_deficit(found.solution)
     if bound is None:
         return first | measured
-    proof = {"bound_gbp": round(bound * 1e6), "gap_pct": None if found.broken else gap_pct(gross, bound)}
+    proof = {"bound_gbp": round(bound * 1e6), "gap_pct": None if found.broken else gap_pct(gross + cost, bound)}
     return first | measured | proof | ({"rules_broken": len(found.broken)} if found.broken else {})
 
 
 def least_deficit(solution: Solution) -> float | None:
-    """The most that is proven of every plan's gross deficit, GBP m; None where it is no objective.
+    """The most that is proven of every plan's gross deficit, with what crossings cost where that is asked for, GBP m;
+    None where it is no objective.
 
     The bound of a stage after others holds only under what those leave, so that it says nothing of every plan.
     """
-    stages = solution.stages
-    if not any(stage.name == "gross_deficit" for stage in stages):
+    stages, aim = solution.stages, solution.instance.aim
+    if not any(stage.name == aim for stage in stages):
         return None
-    own = [stages[0].bound] if stages[0].name == "gross_deficit" else []
+    own = [stages[0].bound] if stages[0].name == aim else []
     return max([0.0, *own, *(one.value for one in solution.bounds)])
 
 
 def gap_pct(gross: int, bound: float) -> float:
-    """What of a plan's gross deficit (pounds) is not proven to be needed, in percent."""
+    """What of a plan's gross deficit, with what crossings cost where that is asked for (pounds), is not proven to be needed, in percent."""
     return round(max(0.0, 100 * (1 - bound * 1e6 / gross)), 6) if gross else 0.0
 
 
 def _held_first(solution: Solution) -> str:
-    """What is proven of gross deficit under the objectives before it, in words; nothing where it comes first."""
-    at = [stage.name for stage in solution.stages].index("gross_deficit")
+    """What is proven of the objective in money under the objectives before it, in words; nothing where it comes first."""
+    at = [stage.name for stage in solution.stages].index(solution.instance.aim)
     before, stage = solution.stages[:at], solution.stages[at]
     if not before:
         return ""
@@ -237,6 +241,8 @@ def summary(found: Consortia) -> str:
         f"{spend}{head['places']:,} places form {head['consortia']:,} consortia. Gross deficits are {alone} before "
         f"pooling and {pooled} after, against surpluses of {left} that other consortia hold"
     )
+    if "crossing_cost_gbp" in head:
+        said += _crossings_words(head)
     if "bound_gbp" in head:
         said += f"; no grouping under these rules has less than {say_money(head['bound_gbp'] / 1e6)}"
         said += _held_first(found.solution) + _broken_words(found)
@@ -244,6 +250,13 @@ def summary(found: Consortia) -> str:
     if found.two_steps is not None:
         said += f". Decided one after the other: {_two_steps_words(found)}"
     return f"{said}. People are on average {head['travel_km']:.1f} km from their hub; {moved}."
+
+
+def _crossings_words(head: Mapping[str, Any]) -> str:
+    """What crosses areas, what that counts, and both together: what is made least."""
+    number, cost = head["places_crossing"], say_money(head["crossing_cost_gbp"] / 1e6)
+    lie = f"{count(number, 'place lies', 'places lie')} outside the area of {'its' if number == 1 else 'their'} hub"
+    return f"; {lie}, which counts {cost}: {say_money(head['deficit_and_crossings_gbp'] / 1e6)} together"
 
 
 def effects_of(found: Consortia, comparison: pd.DataFrame) -> pd.DataFrame:
@@ -271,7 +284,7 @@ def _unit(measure: str) -> str:
     endings: Mapping[str, str] = {"_gbp": "GBP", "_pct": "%", "_km": "km", "population": "people", "people": "people"}
     return next(
         (unit for ending, unit in endings.items() if measure.endswith(ending)),
-        {"places": "places", "rules_broken": "rules"}.get(measure, "index"),
+        {"places": "places", "crossings": "places", "rules_broken": "rules"}.get(measure, "index"),
     )
 
 
@@ -289,14 +302,14 @@ def comparison_row(
     people = np.asarray(np.bincount(which, weights=instance.population, minlength=len(hubs)), dtype=np.float64)
     of = grouped_of(found.facts, replace(instance, budget=found.budget / 1e6), hub)
     now, broken = objectives(of), wrong_in(of) if broken is None else broken
-    gross = round(float(np.maximum(0, -balance).sum()))
+    gross, cost = round(float(np.maximum(0, -balance).sum())), round(1e6 * float(now[TOLLED] - now[DEFICIT]))
     bound = None if broken else bound
-    unproven = bound is None or not gross
+    unproven = bound is None or not gross + cost
     return {
         "plan": plan,
         "gross_deficit_gbp": gross,
         "bound_gbp": np.nan if bound is None else round(bound * 1e6),
-        "gap_pct": np.nan if unproven else gap_pct(gross, bound or 0.0),
+        "gap_pct": np.nan if unproven else gap_pct(gross + cost, bound or 0.0),
         "gross_surplus_gbp": round(float(np.maximum(0, balance).sum())),
         "consortia": len(hubs),
         "least_people": float(people.min()),
@@ -304,6 +317,7 @@ def comparison_row(
         "travel_km": round(now["travel"], 4),
         "moves": int(now["moves"]),
         "imd_spread": _imd_spread(found, which, people),
+        **({"crossings": int(now["crossings"]), "crossing_cost_gbp": cost} if instance.aim == TOLLED else {}),
         **breaks(broken),
     }
 

@@ -31,7 +31,7 @@ NEAR = 0.01
 """A limit within this share of where the consortium stands is said to bind."""
 NEARER = 3
 """Nearer hubs that are answered one by one."""
-SAME = {"gross_deficit": 1e-6, "travel": 1e-9}
+SAME = {"gross_deficit": 1e-6, "deficit_and_crossings": 1e-6, "travel": 1e-9}
 """GBP million, km: differences below this are none."""
 
 
@@ -216,6 +216,8 @@ def _change(name: str, change: float) -> str:
     end = "" if change > 0 else ", within what is not proven or what an earlier objective leaves"
     if name == "gross_deficit":
         return f"gross deficits would be {say_money(size)} {way}{end}"
+    if name == "deficit_and_crossings":
+        return f"gross deficits with what crossings cost would be {say_money(size)} {way}{end}"
     if name == "travel":
         return f"mean travel would be {size:.4g} km {way}{end}"
     return f"{name} would be {size:,.6g} {way}{end}"
