@@ -1,8 +1,9 @@
 """What a grouping holds beyond itself: bounds T, C and P from kept prices, and the allocation that is pooled.
 
 Bound T is evaluated in plain numpy by `check.grouping`, the others by weak duality on programmes compiled anew from the
-inputs, with no solver; the allocation is held against the checker's own reading of the inputs and its own rules. Imports the rooms that compile, `check.bound`,
-`check.grouping`, `check.inputs`, `check.plan`, `check.rules`, `check.decided` and `check.verdict`.
+inputs, with no solver; the allocation is held against the checker's own reading of the inputs and its own rules.
+Imports the rooms that compile, `check.bound`, `check.grouping`, `check.inputs`, `check.plan`, `check.rules`,
+`check.decided` and `check.verdict`.
 """
 
 from __future__ import annotations

@@ -149,7 +149,9 @@ def alternatives_record(found: Consortia, plans: Sequence[Ints]) -> dict[str, An
     assert said.alternatives is not None
     asked, instance = said.alternatives, found.solution.instance
     away = [min(differences(instance, hub, one) for one in plans[:k]) for k, hub in enumerate(plans) if k]
-    words = f"{len(away)} of {asked.number} alternatives found within {asked.within:.3%} of the plan's {instance.aim_words}"
+    words = (
+        f"{len(away)} of {asked.number} alternatives found within {asked.within:.3%} of the plan's {instance.aim_words}"
+    )
     return {
         "asked": asked.number,
         "within": asked.within,

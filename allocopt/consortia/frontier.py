@@ -1,8 +1,9 @@
 """Gross deficit against travel: the least travel at so much more gross deficit than the least, rate by rate.
 
-Where crossings of areas cost something, that cost is counted with gross deficit. Gross deficit and travel come first and second whatever the scenario asks for, and the rate is left to travel alone. It
-applies to the whole country where one programme holds all of it, or where it is searched; else to every part, and the
-row says so. Imports `consortia`, `consortia.record`, `grouping`.
+Gross deficit (with what crossings of areas cost, where that is asked for) and travel come first and second whatever the
+scenario asks for, and the rate is left to travel alone. It applies to the whole country where one programme holds all
+of it, or where it is searched; else to every part, and the row says so. Imports `consortia`, `consortia.record`,
+`grouping`.
 """
 
 from __future__ import annotations

@@ -98,7 +98,9 @@ def _crossings(facts: Facts) -> Iterator[Problem]:
         yield Problem(words, f"take {DEFICIT} out or list it after; `crossings` counts places instead", key)
     if "stay_in_area" in rules and not _said(rules, "stay_in_area", "waive"):
         words = f"stay_in_area forbids the crossings that {TOLLED} puts a price on"
-        yield Problem(words, "write stay_in_area: off, or name at waive the places that may cross", "rules.stay_in_area")
+        yield Problem(
+            words, "write stay_in_area: off, or name at waive the places that may cross", "rules.stay_in_area"
+        )
 
 
 def _may_hub(facts: Facts, said: Grouping) -> pd.Series:

@@ -171,12 +171,12 @@ def least_deficit(solution: Solution) -> float | None:
 
 
 def gap_pct(gross: int, bound: float) -> float:
-    """What of a plan's gross deficit, with what crossings cost where that is asked for (pounds), is not proven to be needed, in percent."""
+    """What of a plan's gross deficit, with what its crossings cost (pounds), is not proven to be needed, in percent."""
     return round(max(0.0, 100 * (1 - bound * 1e6 / gross)), 6) if gross else 0.0
 
 
 def _held_first(solution: Solution) -> str:
-    """What is proven of the objective in money under the objectives before it, in words; nothing where it comes first."""
+    """What is proven of the objective in money under those before it, in words; nothing where it comes first."""
     at = [stage.name for stage in solution.stages].index(solution.instance.aim)
     before, stage = solution.stages[:at], solution.stages[at]
     if not before:

@@ -37,7 +37,7 @@ CLOSE = 1e-7
 
 @dataclass(frozen=True)
 class Wish:
-    """What another plan must be: its gross deficit (with crossings, where they cost) at most `most` (GBP m), `differ` places away from every plan."""
+    """What another plan must be: at most `most` GBP m of what is sought, `differ` places away from every plan."""
 
     most: float
     differ: int

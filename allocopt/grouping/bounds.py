@@ -35,8 +35,10 @@ from allocopt.grouping.instance import TOLLED, Array, Flags, Instance, Ints, Pai
 _MOST = 2_000_000_000
 """The flow is reckoned in 32-bit integers that overflow silently: the total stays below."""
 SHOWN = 10
-SOFTNESS, STEPS = (0.3, 0.1, 0.03, 0.01, 0.003), 40
+SOFTNESS, STEPS = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003), 100
 """How soft the minimum over hubs is when bound T's prices are raised, in mean overspends, and steps at each."""
+FEWEST, STEP_PAIRS = 10, 12_000_000
+"""Steps where pairs are many, and pairs that all steps at one softness look at (115,694 take six seconds in all)."""
 DIGITS = 6
 """Of the prices that are kept."""
 
@@ -165,9 +167,14 @@ def toll_bound(instance: Instance, pairs: Pairs, cut: Bound) -> Bound:
     starts = [(net > 0)[instance.area_codes].astype(np.float64), met.astype(np.float64)]
     best = max(starts, key=lambda price: float(place_prices(instance, pairs, price).sum()))
     best = max([*_raised(instance, pairs, best), best], key=lambda price: place_prices(instance, pairs, price).sum())
-    value = max(0.0, float(place_prices(instance, pairs, best).sum()))
-    used = np.intersect1d(np.flatnonzero(best), pairs.hub) if value > 0 else []
-    prices = {instance.places[h]: float(best[h]) for h in used}
+    return priced_bound(instance, pairs, best)
+
+
+def priced_bound(instance: Instance, pairs: Pairs, price: Array) -> Bound:
+    """Bound T at given prices of hubs (n,), 0 to 1."""
+    value = max(0.0, float(place_prices(instance, pairs, price).sum()))
+    used = np.intersect1d(np.flatnonzero(price), pairs.hub)
+    prices = {instance.places[h]: float(price[h]) for h in used.tolist()} if value > 0 else {}
     words = (
         f"each overspend priced at {len(prices):,} of {len(np.unique(pairs.hub)):,} hubs, each place at the hub where "
         f"that with the cost of crossing is least: no less than £{value:,.3f}m together"
@@ -200,25 +207,31 @@ def _firsts(pairs: Pairs) -> Ints:
 
 def _raised(instance: Instance, pairs: Pairs, price: Array) -> Iterator[Array]:
     """Prices (n,) that climb the bound with its minimum softened, less and less, by a quasi-Newton method."""
-    hubs, at = np.unique(pairs.hub, return_inverse=True)
     if not len(pairs):
         return
-    over, tolls, first = instance.over[pairs.place], instance.tolls(pairs.place, pairs.hub), _firsts(pairs)
-    sizes, mean = np.diff(np.append(first, len(pairs))), max(float(np.abs(instance.over).mean()), 1e-9)
-    price = price.copy()
+    hubs, at = np.unique(pairs.hub, return_inverse=True)
+    over, tolls = instance.over[pairs.place], instance.tolls(pairs.place, pairs.hub)
+    mean, price = max(float(np.abs(instance.over).mean()), 1e-9), price.copy()
+    steps = max(FEWEST, min(STEPS, STEP_PAIRS // len(pairs)))
     for softness in SOFTNESS:
-        soft = softness * mean
-
-        def fallen(t: Array, soft: float = soft) -> tuple[float, Array]:
-            cost = t[at] * over + tolls
-            least = np.minimum.reduceat(cost, first)
-            weight = np.exp((np.repeat(least, sizes) - cost) / soft)
-            total = np.add.reduceat(weight, first)
-            slope = np.bincount(at, weights=weight / np.repeat(total, sizes) * over, minlength=len(hubs))
-            return -float((least - soft * np.log(total)).sum()), -slope
-
-        limits = [(0.0, 1.0)] * len(hubs)
-        options = {"maxiter": STEPS}
-        found = minimize(fallen, price[hubs], jac=True, bounds=limits, method="L-BFGS-B", options=options)
+        found = minimize(
+            _fallen,
+            price[hubs],
+            args=(softness * mean, at, over, tolls, _firsts(pairs)),
+            method="L-BFGS-B",
+            jac=True,
+            bounds=[(0.0, 1.0)] * len(hubs),
+            options={"maxiter": steps},
+        )
         price[hubs] = np.round(np.clip(found.x, 0.0, 1.0), DIGITS)
         yield price.copy()
+
+
+def _fallen(price: Array, soft: float, at: Ints, over: Array, tolls: Array, first: Ints) -> tuple[float, Array]:
+    """Less than nothing by bound T with its minimum softened (GBP m), and its slope, at prices of hubs (hubs,)."""
+    cost = price[at] * over + tolls
+    sizes, least = np.diff(np.append(first, len(cost))), np.minimum.reduceat(cost, first)
+    weight = np.exp((np.repeat(least, sizes) - cost) / soft)
+    total = np.add.reduceat(weight, first)
+    slope = np.bincount(at, weights=weight / np.repeat(total, sizes) * over, minlength=len(price))
+    return -float((least - soft * np.log(total)).sum()), np.asarray(-slope, dtype=np.float64)

@@ -46,8 +46,9 @@ def lifted_bound(
     gains = [gain for gain in crew.do(gain_of, jobs, lambda job: float(len(job.pocket.pairs))) if gain > 1e-6]
     if not gains:
         return None
+    name = given.bound.name if given.bound else "B"
     words = (
-        f"bound {given.bound.name if given.bound else 'B'} and £{sum(gains):,.3f}m more, by integer programmes over {len(gains)} "
+        f"bound {name} and £{sum(gains):,.3f}m more, by integer programmes over {len(gains)} "
         "parts of the map that share no hub, everything outside them at the prices of that bound"
     )
     return Bound("L", given.value + sum(gains), words)

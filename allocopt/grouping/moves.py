@@ -25,8 +25,8 @@ HUB_MOVES, SWAPS = 0.1, 0.45
 # The compiled part. A consortium has a slot, numbered as one of the places. `land`, `law`, `allowed`, `near`, `graph`
 # are those of Land; `sums` (n, 3) the overspend, budget and people of each slot; `links` (n, 8) the slot of each place,
 # the size and first member of each slot, the member after and before each place, a mark, a queue, the hub of each slot;
-# `totals` gross deficit with what crossings cost, all people, marks used; `weights` those of Aim and then the limits of Land; `random` one
-# 64-bit state.
+# `totals` gross deficit with what crossings cost, all people, marks used; `weights` those of Aim and then the limits of
+# Land; `random` one 64-bit state.
 
 
 @_compiled

@@ -3,7 +3,7 @@
 The search is bounded by steps that follow from the time limit the scenario states, so that the same scenario gives the
 same plan; the clock only ends it early on a slow machine, and then a note says so. Chains of annealing and regions
 are done side by side, and the plan does not depend on the number of processes. Imports `search`, `regions`, `lift`,
-`pockets`, `crew`, `exempt`, `bounds`, `travel`, `instance` and `neighbours`.
+`borders`, `pockets`, `crew`, `exempt`, `bounds`, `travel`, `instance` and `neighbours`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import cast
 import numpy as np
 
 from allocopt.errors import Infeasible, Stopped
+from allocopt.grouping import borders
 from allocopt.grouping.anneal import Aim, Land
 from allocopt.grouping.bounds import Bound, bounds_of
 from allocopt.grouping.crew import Crew
@@ -132,10 +133,11 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
         deficit = search.deficit(hub)
         cap = wanted.slack(deficit)
         found, more = _legal(search, instance, hub, wanted)
-        if more and priced.bound:
+        if more and priced.bound and priced.bound.name == "P":
             priced = pocket_bound(model.name, found, pairs, cut, crew)
-        bounds = (*bounds, *([priced.bound] if priced.bound else []))
         best = max(priced, known, key=lambda one: one.value)
+        own = (priced.bound,) if priced.bound and priced.bound.name == "P" else (best.bound,) if best.bound else ()
+        bounds = (*(one for one in bounds if one.name not in [two.name for two in own]), *own)
         bounds = _lifted(model, found, pairs, bounds, best, hub, wanted, crew)
     least = 0.0
     if wanted.travel:
@@ -209,6 +211,10 @@ def _searched(
         if search.graph is None:
             hub = _opened(model, search, wanted, hub, crew)
         hub = _by_regions(model, search, wanted, hub, crew)
+    elif (mix := borders.mix_of(model, search, max(wanted.patience, wanted.seconds / 2))) is not None:
+        priced = borders.priced_by(search, mix)
+        hub = borders.near(search, mix, hub, crew)
+        hub = borders.by_regions(model, search, hub, wanted.seconds, wanted.patience, crew, wanted.tell)
     else:
         hub, priced = _cooled(search, wanted, hub), cut_prices(search.instance, cut)
     late = search.out_of_time() and not search.done(hub)
@@ -326,14 +332,18 @@ def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: C
             break
         hub = rounds.anneal(hub, search.land, USUAL.cold, PEOPLE)
         if step % 20 == 19:
-            wanted.tell(f"annealed: {search.instance.aim_words} £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
+            wanted.tell(
+                f"annealed: {search.instance.aim_words} £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m"
+            )
     rounds.tried[:] = 0
     for step in range(max(2, int(wanted.seconds / REGION_SECONDS / ROUND)) if search.graph is None else 0):
         if search.out_of_time():
             break
         hub = improve(rounds, hub, 1, search.done)
         if step % 5 == 4:
-            wanted.tell(f"regions: {search.instance.aim_words} £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
+            wanted.tell(
+                f"regions: {search.instance.aim_words} £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m"
+            )
     return hub
 
 

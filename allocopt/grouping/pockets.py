@@ -1,9 +1,10 @@
 """Bound P: the linear relaxation of the parts of the map where overspends and surpluses meet too little.
 
-Bound B knows nothing of population windows, nor of crossings that cost something: D_c then counts them too. With v_p the overspend of the places on the side of its minimum cut
-(nothing elsewhere), every consortium of a legal plan has max(0, D_c) - v(c) >= 0. Nothing can be gained over B but
-where consortia have places of both sides, or could have: the pockets are the smaller side's places, joined where they
-share a possible hub, each with all hubs that its places could have. For a pocket with hubs H
+Bound B knows nothing of population windows, nor of crossings that cost something, which D_c then counts too. With v_p
+the overspend of the places on the side of its minimum cut (nothing elsewhere), every consortium of a legal plan has
+max(0, D_c) - v(c) >= 0. Nothing can be gained over B but where consortia have places of both sides, or could have: the
+pockets are the smaller side's places, joined where they share a possible hub, each with all hubs that its places could
+have. For a pocket with hubs H
 
     minimise    sum over hubs h in H of max(0, D_h) - v(members of h)
     subject to  every rule, where a place all of whose possible hubs are in H is placed and any other may be left out

@@ -139,8 +139,8 @@ class Search:
         return self._place_frozen(hub)
 
     def _usual(self) -> float:
-        window = self.instance.said("population_window", "min"), self.instance.said("population_window", "max")
-        wanted = ROOM * window[0] if window[0] else min(USUAL, (window[1] or USUAL) / ROOM)
+        least, most = (self.instance.said("population_window", end) for end in ("min", "max"))
+        wanted = ROOM * least if least else min(USUAL, (most or USUAL) / ROOM)
         return float(max(wanted, self.instance.population.sum() / max(1, len(self.instance) // 3)))
 
     def _by_area(self, places: Ints) -> list[Ints]:
@@ -314,8 +314,7 @@ class Search:
         """
         if self.instance.declared:
             return hub
-        people = np.bincount(hub, weights=self.people, minlength=len(hub))
-        best = hub
+        people, best = np.bincount(hub, weights=self.people, minlength=len(hub)), hub
         for h in np.unique(hub)[np.argsort(people[np.unique(hub)])].tolist():
             if people[h] >= self.land.limits[0] or self.out_of_time():
                 break

@@ -6,7 +6,8 @@ has
 
     travel  >=  sum_p min_h (c_ph + l (t_h over_p + k_ph) + (b_h - a_h) n_p)  -  l C  +  sum_h (a_h L - b_h U)
 
-because max(0, D_h) >= t_h D_h; k_ph is what a crossing costs, where the cap counts it. Subgradient steps improve the prices; whatever they are, the sum is a bound.
+because max(0, D_h) >= t_h D_h; k_ph is what a crossing costs, where the cap counts it. Subgradient
+steps improve the prices; whatever they are, the sum is a bound.
 
 Where hubs are free and a consortium has at least L people, those of hub h travel on average a_h or more, the mean over
 the L people nearest to h that may join it (more people only lie further away), and 0 where h is excused from L; each
