@@ -3,7 +3,7 @@ little.
 
     minimise    the scenario's objectives, one after the other (each stage keeps what the stages before it reached)
                 sum_h max(0, sum_p (s_p - b_p) x_ph)        gross_deficit
-                the same + sum over pairs with area(p) != area(h) of (c + e n_p) x_ph       deficit_and_crossings
+                sum_h max(0, -D_h) + sum_{ph: area(p) != area(h)} (c + e n_p) x_ph   deficit_and_crossings
                 sum_ph n_p km_ph x_ph / sum_p n_p           travel
                 number of p with present(p) != present(h)   moves
                 number of p with area(p) != area(h)         crossings

@@ -2,7 +2,7 @@
 
     minimise    the scenario's objectives, one after the other (each stage keeps what the stages before it reached)
                 sum_h max(0, sum_p (s_p x_ph - w_ph))                       gross_deficit
-                the same + sum over pairs with area(p) != area(h) of (c + e n_p) x_ph   deficit_and_crossings
+                sum_h max(0, -D_h) + sum_{ph: area(p) != area(h)} (c + e n_p) x_ph   deficit_and_crossings
                 sum_p max(0, T_p - x_p)                                     shortfall_below_target
                 sum_p w_p max(0, T_p - x_p)                                 need_weighted_shortfall
                 sum_p max(0, x_p - b_p Q / B)                               movement
