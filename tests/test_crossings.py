@@ -380,12 +380,14 @@ def test_alternatives_and_the_frontier_keep_to_the_price(scenario, tmp_path):
 
 
 def test_a_place_is_told_what_crossing_would_cost(scenario, tmp_path):
-    """D is nearer to E than A is, and E would leave £3m more deficit there for £3m that its crossing counts."""
+    """D is nearer to E than A is, yet with D it would leave £5m more for the £2.5m that its crossing counts."""
     run = allocopt.run(scenario, out=tmp_path / "runs", set=asked("per_place: £2.5m", "travel"))
     assert groups_of(run)["E"] == "A"
     answer = CliRunner().invoke(app, ["explain", str(run.folder), "E"])
     assert answer.exit_code == 0
-    assert "gross deficits with what crossings cost would be" in " ".join(answer.stdout.split())
+    words = " ".join(answer.stdout.split())
+    assert "gross deficits with what crossings cost would be" in words
+    assert "it lies in east and its hub in west, which counts £2.5m" in words
 
 
 def test_a_joint_run_states_both_and_verifies(tmp_path):

@@ -89,14 +89,14 @@ def objectives(of: Grouped) -> dict[str, float]:
     deficit, crossing = float(np.maximum(0.0, balance).sum()), area != area[of.hub]
     return {
         "gross_deficit": deficit,
-        "deficit_and_crossings": deficit + float(_crossing(of)[crossing].sum()),
+        "deficit_and_crossings": deficit + float(crossing_costs(of)[crossing].sum()),
         "travel": float(km @ of.population / of.population.sum()),
         "moves": float(_moved(of).sum()),
         "crossings": float(crossing.sum()),
     }
 
 
-def _crossing(of: Grouped) -> Floats:
+def crossing_costs(of: Grouped) -> Floats:
     """GBP m that each place counts with a hub in another area: so much a place and so much a head."""
     said = of.aims.get("deficit_and_crossings", {})
     return np.asarray(said.get("per_place", 0.0) + said.get("per_head", 0.0) * of.population, dtype=np.float64)
@@ -344,7 +344,7 @@ def price_bound(of: Grouped, prices: Mapping[str, float], may_hub: npt.NDArray[n
     over, area, least = of.spend - of.budget, np.array(list(of.area), dtype=object), np.full(len(of.hub), np.inf)
     for hub in np.flatnonzero(may_hub).tolist():
         could = _could_join(of, hub)
-        cost = prices.get(of.places[hub], 0.0) * over + np.where(area != area[hub], _crossing(of), 0.0)
+        cost = prices.get(of.places[hub], 0.0) * over + np.where(area != area[hub], crossing_costs(of), 0.0)
         least[could] = np.minimum(least, cost)[could]
     return max(0.0, float(least[np.isfinite(least)].sum()))
 

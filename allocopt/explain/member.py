@@ -17,7 +17,7 @@ import pandas as pd
 
 from allocopt.check.bound import recall
 from allocopt.check.consortia import grouped_again
-from allocopt.check.grouping import Grouped, broken_rules, haversine, objectives
+from allocopt.check.grouping import Grouped, broken_rules, crossing_costs, haversine, objectives
 from allocopt.check.inputs import check_files, find_tables
 from allocopt.errors import InputFault, Problem
 from allocopt.explain.recalled import TEXT, Recalled, place_of, read_record
@@ -228,6 +228,11 @@ def _touches(of: Grouped, instance: Instance, p: int, members: Ints) -> Iterator
         if name in of.settings:
             for said, binds in words(of, instance, p, members):
                 yield Touch(name, said, bool(binds))
+    if "deficit_and_crossings" in of.aims:
+        here, there, cost = of.area[p], of.area[of.hub[p]], say_money(float(crossing_costs(of)[p]))
+        crosses = f"it lies in {here} and its hub in {there}, which counts {cost}"
+        words = crosses if here != there else f"a hub in another area would count {cost}"
+        yield Touch("deficit_and_crossings", words, binds=False)
 
 
 Said = Iterator[tuple[str, bool]]
