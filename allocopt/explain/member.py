@@ -231,8 +231,8 @@ def _touches(of: Grouped, instance: Instance, p: int, members: Ints) -> Iterator
     if "deficit_and_crossings" in of.aims:
         here, there, cost = of.area[p], of.area[of.hub[p]], say_money(float(crossing_costs(of)[p]))
         crosses = f"it lies in {here} and its hub in {there}, which counts {cost}"
-        words = crosses if here != there else f"a hub in another area would count {cost}"
-        yield Touch("deficit_and_crossings", words, binds=False)
+        said = crosses if here != there else f"a hub in another area would count {cost}"
+        yield Touch("deficit_and_crossings", said, binds=False)
 
 
 Said = Iterator[tuple[str, bool]]

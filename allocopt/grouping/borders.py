@@ -31,7 +31,7 @@ STEPS = 1_400
 HEATS = (0.02, 0.05, 0.1)
 """GBP m from which a plan of whole places is cooled."""
 COLD = 0.002
-ROUND_SECONDS = 2.0
+ROUND_SECONDS = 4.0
 """Seconds of the time limit that a round of regions stands for."""
 
 
