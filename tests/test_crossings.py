@@ -410,6 +410,19 @@ def test_a_joint_run_states_both_and_verifies(tmp_path):
     assert [total for _, total in left] == sorted(total for _, total in left)
 
 
+def test_prices_are_swept_beside_none_at_all(scenario):
+    """Cases with and without a price stand in one table: the dearer a crossing, the fewer."""
+    lists = [
+        "[gross_deficit, travel]",
+        *(f"[{{deficit_and_crossings: {{per_place: {price}}}}}, travel]" for price in ("£1m", "£3m", "£6m")),
+    ]
+    text = f"extends: five.yaml\nname: price\nsweep: {{how: grid, over: {{objectives: [{', '.join(lists)}]}}}}\n"
+    (scenario.parent / "sweep.yaml").write_text(text, encoding="utf-8")
+    found = allocopt.batch(scenario.parent / "sweep.yaml", out=scenario.parent / "runs")
+    assert found.results["places_crossing"].tolist() == [2, 2, 1, 0]
+    assert found.results["gross_deficit_gbp"].tolist() == [0, 0, 2_000_000, 7_000_000]
+
+
 def test_rules_are_priced_in_the_same_objective(scenario):
     run = allocopt.run(scenario, out=None, set=asked("per_place: £3m") | {"rules.reach.max": "20 km"})
     price = {one["name"]: one for one in run.record["rules"]}["reach"]

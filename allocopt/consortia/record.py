@@ -317,7 +317,8 @@ def comparison_row(
         "travel_km": round(now["travel"], 4),
         "moves": int(now["moves"]),
         "imd_spread": _imd_spread(found, which, people),
-        **({"crossings": int(now["crossings"]), "crossing_cost_gbp": cost} if instance.aim == TOLLED else {}),
+        "crossings": int(now["crossings"]),
+        "crossing_cost_gbp": cost,
         **breaks(broken),
     }
 
