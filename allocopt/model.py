@@ -176,6 +176,11 @@ def _parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
     return {p.name: Parameter(p.name, hints[p.name], p.default) for p in keywords}
 
 
+def _once(parameters: Mapping[str, Parameter], index: Index) -> dict[str, Parameter]:
+    yearly = index not in ("pairs", "hubs", "grouping")
+    return {name: replace(one, yearly=yearly) for name, one in parameters.items()}
+
+
 @dataclass(frozen=True)
 class _Part:
     """What rules and objectives share: a function that is its own documentation."""
@@ -226,8 +231,7 @@ class Rule(_Part):
     @cached_property
     def parameters(self) -> Mapping[str, Parameter]:
         """Of a rule about a grouping, which is one for all years, no parameter may differ by year."""
-        yearly = self.index not in ("pairs", "hubs", "grouping")
-        return {name: replace(one, yearly=yearly) for name, one in super().parameters.items()}
+        return _once(super().parameters, self.index)
 
 
 @dataclass(frozen=True)
@@ -239,6 +243,11 @@ class Objective(_Part):
     needs_spend: bool = False
     continued: bool = False
     """True for the worst place's value, which is then continued below the worst place (lexicographic min-max)."""
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Of an objective about a grouping, which is one for all years, no parameter may differ by year."""
+        return _once(super().parameters, self.index)
 
     @property
     def is_money(self) -> bool:

@@ -3,6 +3,7 @@ little.
 
     minimise    the scenario's objectives, one after the other (each stage keeps what the stages before it reached)
                 sum_h max(0, sum_p (s_p - b_p) x_ph)        gross_deficit
+                sum_h max(0, -D_h) + sum_{ph: area(p) != area(h)} (c + e n_p) x_ph   deficit_and_crossings
                 sum_ph n_p km_ph x_ph / sum_p n_p           travel
                 number of p with present(p) != present(h)   moves
                 number of p with area(p) != area(h)         crossings
@@ -27,13 +28,14 @@ expected spend,
 b_p the budget that p brings (GBP m), n_p people, km_ph great-circle distance, D_h = sum_p (b_p - s_p) x_ph the
 consortium's
 balance, B_h = sum_p b_p x_ph its budget, a its area (the nation where areas may be crossed), i_p deprivation score,
-I its mean in a, r_p = max(0, b_p - s_p) surplus.
+I its mean in a, r_p = max(0, b_p - s_p) surplus,
+c and e what a place and one of its people count where a boundary is crossed.
 Source: NHS Commissioning Board, clinical commissioning group configuration tests, 2012; the measure is gross deficit
 after pooling.
 """
 
 from allocopt.model import Model
-from allocopt.objectives_grouping import crossings, gross_deficit, moves, travel
+from allocopt.objectives_grouping import crossings, deficit_and_crossings, gross_deficit, moves, travel
 from allocopt.rules.grouping import (
     balance_band,
     deprivation_mix,
@@ -63,6 +65,6 @@ MODEL = Model(
         containment,
         moves_limit,
     ],
-    objectives=[gross_deficit, travel, moves, crossings],
+    objectives=[gross_deficit, deficit_and_crossings, travel, moves, crossings],
     kind="grouping",
 )

@@ -2,6 +2,7 @@
 
     minimise    the scenario's objectives, one after the other (each stage keeps what the stages before it reached)
                 sum_h max(0, sum_p (s_p x_ph - w_ph))                       gross_deficit
+                sum_h max(0, -D_h) + sum_{ph: area(p) != area(h)} (c + e n_p) x_ph   deficit_and_crossings
                 sum_p max(0, T_p - x_p)                                     shortfall_below_target
                 sum_p w_p max(0, T_p - x_p)                                 need_weighted_shortfall
                 sum_p max(0, x_p - b_p Q / B)                               movement
@@ -50,7 +51,7 @@ sources are with the rules.
 
 from allocopt.model import Model
 from allocopt.objectives import movement, need_weighted_shortfall, shortfall_below_target
-from allocopt.objectives_grouping import crossings, moves, travel
+from allocopt.objectives_grouping import crossings, deficit_and_crossings, moves, travel
 from allocopt.objectives_joint import gross_deficit
 from allocopt.rules.grouping import (
     balance_band,
@@ -100,6 +101,7 @@ MODEL = Model(
     ],
     objectives=[
         gross_deficit,
+        deficit_and_crossings,
         shortfall_below_target,
         need_weighted_shortfall,
         movement,

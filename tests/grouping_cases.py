@@ -107,6 +107,7 @@ def checked(instance: Instance, where: np.ndarray, hub: np.ndarray) -> Grouped:
         present=instance.present,
         declared=instance.may_hub.tolist() if instance.declared else None,
         links=links,
+        aims=instance.aims,
     )
 
 

@@ -31,6 +31,8 @@ SETTINGS: dict[str, dict[str, object]] = {
     "contiguity": {"graph": "delaunay"},
 }
 """A rule that only says which pairs exist shows as the pairs that duty_to_admit is left with."""
+AIMS = {"deficit_and_crossings": {"per_place": 0.2, "per_head": 1e-5}}
+"""GBP million."""
 PAIRS = ("reach", "stay_in_area", "locked", "contiguity")
 
 
@@ -48,6 +50,7 @@ def four_places(rule: str) -> Instance:
         imd=np.array([30.0, 20.0, 10.0, 25.0]),
         present=("g1", "g1", "g1", "g2"),
         settings={rule: SETTINGS[rule]} if rule in SETTINGS else {},
+        aims={rule: AIMS[rule]} if rule in AIMS else {},
     )
 
 

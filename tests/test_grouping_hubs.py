@@ -68,7 +68,7 @@ def test_places_that_may_be_split_lose_no_more_than_whole_ones_with_the_same_hub
     whole = solution.solve_grouping(task(declared, ["gross_deficit"], solver=EXACTLY))
 
     mix = mixed(load_model("consortia"), instance, search.pairs, np.unique(hub))
-    assert mix.deficit(instance.over) <= whole.stages[0].value + 1e-6 <= search.deficit(hub) + 2e-6
+    assert mix.deficit(instance) <= whole.stages[0].value + 1e-6 <= search.deficit(hub) + 2e-6
     assert np.bincount(mix.pairs.place, weights=mix.share) == pytest.approx(np.ones(len(instance)))
 
 
@@ -79,8 +79,8 @@ def test_a_round_never_makes_a_mix_worse_and_keeps_every_consortium_within_its_w
     opening = opening_of(search)
     mix = opening.start(hub)
     for _ in range(4):
-        before, mix = mix.deficit(instance.over), opening.round(mix)
-        assert mix.deficit(instance.over) <= before + 1e-6
+        before, mix = mix.deficit(instance), opening.round(mix)
+        assert mix.deficit(instance) <= before + 1e-6
         assert np.bincount(mix.pairs.place, weights=mix.share) == pytest.approx(np.ones(len(instance)), abs=1e-5)
         assert people(instance, mix).min() >= LEAST - 1
         assert people(instance, mix).max() <= MOST + 1
@@ -92,9 +92,9 @@ def test_a_round_opens_the_hubs_that_the_start_lacks():
     instance = line(np.array([3.0, -3.0, 3.0, -3.0, 3.0, -3.0]))
     opening = opening_of(searching(instance))
     mix = opening.start(np.array([1, 1, 1, 4, 4, 4]))
-    assert mix.deficit(instance.over) == pytest.approx(3.0)
+    assert mix.deficit(instance) == pytest.approx(3.0)
     better = opening.round(mix)
-    assert better.deficit(instance.over) == pytest.approx(0.0, abs=1e-6)
+    assert better.deficit(instance) == pytest.approx(0.0, abs=1e-6)
     assert [sorted(np.flatnonzero(better.whole(6) == h).tolist()) for h in better.hubs] == [[0, 1], [2, 3], [4, 5]]
 
 
@@ -113,7 +113,7 @@ def test_the_mix_of_a_hand_case_is_its_only_grouping():
     instance = line(np.array([3.0, -3.0, 3.0, -3.0]))
     mix = mixed(load_model("consortia"), instance, possible_pairs(instance), np.array([0, 3]))
     assert mix.whole(4).tolist() == [0, 0, 3, 3]
-    assert mix.deficit(instance.over) == pytest.approx(0.0, abs=1e-9)
+    assert mix.deficit(instance) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_place_that_is_split_with_the_rest_of_the_map_keeps_its_share(monkeypatch):

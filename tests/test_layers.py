@@ -74,6 +74,7 @@ grouping.mixes
 grouping.pockets grouping.hubs grouping.beforehand grouping.task
 grouping.regions grouping.lift
 grouping.search
+grouping.borders
 grouping.national
 grouping.solution
 choice.kernels choice.swaps choice.field

@@ -7,7 +7,7 @@ name). Places lie on the equator, so that `km` along the road is the great-circl
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,20 @@ def read(path: Path) -> tuple[Instance, np.ndarray, Mapping[str, Any]]:
         imd=np.array(column["imd"], float) if "imd" in column else None,
         present=tuple(column["now"]) if "now" in column else None,
         settings=settings_of(said.get("rules", {})),
+        aims=aims_of(said["objectives"]),
     )
-    return instance, where, said
+    names = [one if isinstance(one, str) else next(iter(one)) for one in said["objectives"]]
+    return instance, where, {**said, "objectives": names}
+
+
+def aims_of(objectives: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """The objectives that are written with parameters."""
+    model = load_model("consortia")
+    written = {name: given for one in objectives if isinstance(one, Mapping) for name, given in one.items()}
+    return {
+        name: {key: model.objective(name).parameters[key].read(value) for key, value in given.items()}
+        for name, given in written.items()
+    }
 
 
 def settings_of(rules: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 
 from allocopt.check.grouping import Grouped, Ints, broken_rules, objectives
 from allocopt.check.verdict import Check, compared
+from allocopt.said_bounds import AIMS, aim_of
 
 SLIP = 2e-6
 
@@ -34,16 +35,17 @@ def check_alternatives(folder: Path, record: dict[str, Any], of: Grouped) -> Ite
     away = [min(_moved(of, hub, plans[k]) for k in range(number)) for number, hub in enumerate(plans) if number]
     if said["least_difference"] != away:
         wrong.append(f"least_difference is {said['least_difference']}, recomputed {away}")
-    most = objectives(of)["gross_deficit"] * (1 + said["within"]) + SLIP
+    aim = aim_of(record)
+    most = objectives(of)[aim] * (1 + said["within"]) + SLIP
     for number, hub in enumerate(plans):
         plan = replace(of, hub=hub)
         wrong += [f"plan {number}: {one}" for one in broken_rules(plan)] if number else []
-        if objectives(plan)["gross_deficit"] > most:
-            wrong.append(f"plan {number} has a gross deficit above what was asked")
+        if objectives(plan)[aim] > most:
+            wrong.append(f"plan {number} has more {aim.replace('_', ' ')} than was asked")
         near = [k for k in range(number) if _moved(of, hub, plans[k]) < said["differ"]]
         wrong += [f"plan {number} is nearer than {said['differ']} places to plan {k}" for k in near]
     told = (
-        f"{said['found']} of {said['asked']} alternatives found within {said['within']:.3%} of the plan's gross deficit"
+        f"{said['found']} of {said['asked']} alternatives found within {said['within']:.3%} of the plan's {AIMS[aim]}"
     )
     if said["words"] != f"{told}, each {said['differ']:,} places or more away from every plan before it":
         wrong.append(f"the words are '{said['words']}'")

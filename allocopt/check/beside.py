@@ -20,13 +20,14 @@ from allocopt.check.given import is_middle
 from allocopt.check.grouping import Broken, Grouped, Ints, broken_rules, could_join, haversine, objectives
 from allocopt.check.inputs import Known, Plain
 from allocopt.check.kept import Certificate
-from allocopt.check.measures import blank, breaks, figures, gap, once, told
+from allocopt.check.measures import blank, breaks, costs, figures, gap, once, told
 from allocopt.check.pooled import proven
 from allocopt.check.proofs import ALONE, SLIP, Subject, allocation_faults, allocation_objective
 from allocopt.check.verdict import Check, compared, guarded
 from allocopt.grouping.instance import Instance
 from allocopt.model import load_model
 from allocopt.plan import Facts
+from allocopt.said_bounds import AIMS, aim_of
 
 EARLIER = "not re-checked: made by an earlier version, which kept nothing of it; run the scenario again"
 WITHIN, ACROSS = "optimal within areas", "optimal across areas"
@@ -56,7 +57,7 @@ class Beside:
         """Who proves the most of every plan of the run: a bound that needs no solver, where one does."""
         most, first = proven(self.record), self.record["objectives"][:1]
         said = [(one["value"], "highs" if one["name"] == "L" else f"bound {one['name']}") for one in _bounds(self)]
-        said += [(one["bound"], one["by"]) for one in first if one["name"] == "gross_deficit"]
+        said += [(one["bound"], one["by"]) for one in first if one["name"] == aim_of(self.record)]
         near = [by for value, by in said if value is not None and value >= most - 1e-9 * max(1.0, most)]
         return next((by for by in near if by.startswith("bound ")), near[0] if near else "none")
 
@@ -98,10 +99,10 @@ def _row(run: Beside, said: Plain) -> Iterator[Check]:
     elif name in (WITHIN, ACROSS):
         subject = _areas(run, on=name == WITHIN)
         wrong += [f"its plan breaks {one}" for one in broken_rules(subject.plan())]
-        faults, proof = _bounded(said, subject, float(found["gross_deficit_gbp"]))
+        faults, proof = _bounded(said, subject, costs(found))
         wrong, words = [*wrong, *faults], f"{words}; {proof}"
     else:
-        found |= _own_bound(run, broken, float(found["gross_deficit_gbp"]))
+        found |= _own_bound(run, broken, costs(found))
     wrong += told(name, said, found)
     wrong += [f"{key} has no second definition" for key in said if key not in (*found, *BOUND, "plan")]
     yield compared(f"comparison, {name}", wrong, words)
@@ -118,7 +119,7 @@ BOUND = ("bound_gbp", "gap_pct", "bound_by")
 
 def _own_bound(run: Beside, broken: list[Broken], gross: float) -> dict[str, Any]:
     """The run's own bound beside a plan that keeps the rules; nothing where it keeps them not, or none is stated."""
-    stated = any(one["name"] == "gross_deficit" for one in run.record["objectives"])
+    stated = any(one["name"] == aim_of(run.record) for one in run.record["objectives"])
     if broken or not stated:
         return {"bound_gbp": np.nan, "gap_pct": np.nan, "bound_by": ""}
     bound = 1e6 * proven(run.record)
@@ -241,13 +242,14 @@ def _point(run: Beside, least: Subject, number: int, said: Plain) -> Iterator[Ch
     broken = once(broken_rules(plan))
     found = _measured(plan, broken)
     wrong = told("the row", said, found)
-    faults, words = _bounded(said, least, float(found["gross_deficit_gbp"]))
+    faults, words = _bounded(said, least, costs(found))
     wrong += faults if not broken else []
-    value, solver = objectives(least.plan())["gross_deficit"], run.record["scenario"]["solver"]
+    aim = aim_of(run.record)
+    value, solver = objectives(least.plan())[aim], run.record["scenario"]["solver"]
     cap = value + max(rate * value, solver["slack_at_least"])
     most = float(said["deficit_at_most_gbp"])
-    if found["gross_deficit_gbp"] > most + 1:
-        wrong.append(f"its gross deficit is above the GBP {most:,.0f} that it may have")
+    if costs(found) > most + 1:
+        wrong.append(f"its {AIMS[aim]} is above the GBP {most:,.0f} that it may have")
     if abs(most - 1e6 * cap) > 1.5:
         if said["applies"] == "the whole" and not run.record["method"].startswith("annealing"):
             wrong.append(f"deficit_at_most_gbp is {most:,.0f}, the rate makes it {1e6 * cap:,.0f}")
@@ -255,9 +257,8 @@ def _point(run: Beside, least: Subject, number: int, said: Plain) -> Iterator[Ch
     if said["travel_bound_km"] > found["travel_km"] + SLIP:
         wrong.append("its least travel is above its travel")
     where = {"the whole": "", "each part": ", in each part of the country"}[str(said["applies"])]
-    if said["plan"] not in [
-        f"deficit up to {rate:.2%} above {than}{where}" for than in ("the least", "the least found")
-    ]:
-        wrong.append(f"it is called '{said['plan']}'")
+    what = "deficit with crossings" if aim == "deficit_and_crossings" else "deficit"
+    called = [f"{what} up to {rate:.2%} above {than}{where}" for than in ("the least", "the least found")]
+    wrong += [] if said["plan"] in called else [f"it is called '{said['plan']}'"]
     words = f"every figure recomputed from its plan; {words}; least travel is branch and bound's: not re-proved"
     yield compared(f"travel frontier, {said['slack_pct']:g}%", wrong, words)

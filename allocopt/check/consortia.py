@@ -2,7 +2,7 @@
 
 The scenario is taken from run.json (so a run with `--set` is checked as it was asked), the tables from where they are
 now. Rules and objectives are recomputed by `check.grouping`, tables by `check.pooled`, bounds A and B from their
-certificates (areas; the overspenders of the minimum cut), bounds C and P and the allocation by `check.relaxed`; what
+certificates (areas; the overspenders of the minimum cut), bounds T, C and P and the allocation by `check.relaxed`; what
 stands beside the plan by `check.beside`, `check.without` and `check.earlier`. Imports `consortia`, `plan` and the
 `check.*` rooms.
 """
@@ -39,7 +39,7 @@ from allocopt.check.pooled import (
     table_at,
 )
 from allocopt.check.proofs import area_bound, net_of
-from allocopt.check.relaxed import check_allocation, check_pockets, check_relaxed
+from allocopt.check.relaxed import check_allocation, check_pockets, check_prices, check_relaxed
 from allocopt.check.verdict import Check, Verdict, compared, guarded
 from allocopt.check.without import Priced, check_binding, check_without
 from allocopt.consortia import grouped_of, instance_of, money_of
@@ -50,6 +50,7 @@ from allocopt.grouping.exempt import Exemption, with_exemptions
 from allocopt.grouping.instance import Instance
 from allocopt.model import load_model
 from allocopt.plan import Facts, gather
+from allocopt.said_bounds import aim_of
 from allocopt.settings import Grouping
 
 SLIP = 1e-6
@@ -136,6 +137,7 @@ def _against_inputs(folder: Path, record: dict[str, Any], where: Mapping[str, Pa
     if allocated:
         yield from guarded("the allocation", lambda: check_allocation(folder, record, own))
     yield from guarded("bounds", lambda: _bounds(of, instance.may_hub, record))
+    yield from guarded("bound T", lambda: check_prices(folder, record, of, instance.may_hub))
     yield from guarded("bound C", lambda: check_relaxed(folder, record, facts, instance))
     yield from guarded("bound P", lambda: check_pockets(record, folder, instance))
     yield from guarded("beside the plan", lambda: _beside(folder, record, facts, instance, of, own))
@@ -256,25 +258,25 @@ def _rests_on(record: dict[str, Any], facts: Facts) -> Check:
 
 
 def _lifted(record: dict[str, Any]) -> Iterator[Check]:
-    """Bound L is bound B or P, proved again, and gains of the solver's own; no stage claims more than a bound."""
+    """Bound L is bound B, P or T, proved again, and gains of the solver's own; no stage claims more than a bound."""
     stated = {one["name"]: float(one["value"]) for one in record["bounds"]}
     if "L" not in stated:
         return
     proved = max(value for name, value in stated.items() if name != "L")
     wrong = [] if stated["L"] >= proved else [f"{stated['L']:.9g} is below what is proved, {proved:.9g}"]
     wrong += [f"it is said to be by {one['by']}" for one in record["bounds"] if one.get("by", "highs") != "highs"]
-    for stage in (one for one in record["objectives"] if one["name"] == "gross_deficit"):
+    for stage in (one for one in record["objectives"] if one["name"] == aim_of(record)):
         if stage["bound"] > max(stated.values()) + SLIP:
-            wrong.append(f"gross_deficit states {stage['bound']:.9g}, more than every bound")
+            wrong.append(f"{stage['name']} states {stage['bound']:.9g}, more than every bound")
         if stated["L"] >= stage["bound"] > proved + SLIP and stage["by"] != "highs":
-            wrong.append(f"gross_deficit states it proved by {stage['by']}")
+            wrong.append(f"{stage['name']} states it proved by {stage['by']}")
     words = f"GBP {proved:,.6f}m proved again, GBP {stated['L'] - proved:,.6f}m by branch and bound alone"
     yield compared("bound L", wrong, words)
 
 
 def _reached(record: dict[str, Any]) -> list[float]:
-    """The gross deficit of the plan that its own stage had, before the objectives after it took their slack."""
-    return [one["value"] for one in record["objectives"] if one["name"] == "gross_deficit"]
+    """The objective in money of the plan that its own stage had, before the objectives after it took their slack."""
+    return [one["value"] for one in record["objectives"] if one["name"] == aim_of(record)]
 
 
 def _no_more_than_the_plan(of: Grouped, record: dict[str, Any]) -> Iterator[Check]:
@@ -282,7 +284,7 @@ def _no_more_than_the_plan(of: Grouped, record: dict[str, Any]) -> Iterator[Chec
     if record["status"] == "evaluated" or not record["bounds"]:
         return
     rounded = len(of.places) if load_model(record["model"][-1]).kind == "joint" else 1
-    value = min([objectives(of)["gross_deficit"], *_reached(record)])
+    value = min([objectives(of)[aim_of(record)], *_reached(record)])
     stated = {f"bound {one['name']}": one["value"] * 1e6 for one in record["bounds"]}
     stated |= {"the headline's": record["headline"].get("bound_gbp", 0)}
     above = {name: bound for name, bound in stated.items() if bound > 1e6 * (value + slip(value, rounded))}
@@ -292,7 +294,7 @@ def _no_more_than_the_plan(of: Grouped, record: dict[str, Any]) -> Iterator[Chec
 
 def _bounds(of: Grouped, may_hub: np.ndarray[Any, np.dtype[np.bool_]], record: dict[str, Any]) -> Iterator[Check]:
     """Bounds A, B and N recomputed; a bound of the solver alone is told, not re-proved."""
-    for one in (found for found in record["bounds"] if found["name"] not in ("C", "P", "L")):
+    for one in (found for found in record["bounds"] if found["name"] not in ("T", "C", "P", "L")):
         if one["name"] == "N":
             value = net_of(of, one["pots"])
         elif one["name"] == "A":

@@ -1,6 +1,6 @@
 """The stages of a grouping fit together: value, bound, gap, cap, proof and status, and who proved what.
 
-Imports `check.inputs` and `check.verdict`.
+Imports `check.inputs`, `check.verdict` and `said_bounds`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from allocopt.check.inputs import Plain
 from allocopt.check.verdict import Check, compared
 from allocopt.model import load_model
+from allocopt.said_bounds import aim_of
 
 TINY = 1e-6
 """GBP million, or the objective's unit: a difference that counts as proof."""
@@ -69,7 +70,7 @@ def _cap(record: Plain, stage: Plain, number: int, budget: float) -> Iterator[st
     """The cap is the value and its slack; parts have their share of the slack each, so that it is known to a range."""
     value, cap, final, solver = stage["value"], stage["cap"], stage["final_value"], record["scenario"]["solver"]
     money = stage["unit"] == "GBP m"
-    if stage["method"] in SETTLED and (number or stage["method"] == "given" or stage["name"] != "gross_deficit"):
+    if stage["method"] in SETTLED and (number or stage["method"] == "given" or stage["name"] != aim_of(record)):
         least = most = value
         if abs(final - value) > TINY:
             yield f"final value {final} is not the value {value}"
@@ -93,7 +94,7 @@ def _by(record: Plain, stage: Plain, number: int) -> Iterator[str]:
     named = {f"bound {one['name']}": float(one["value"]) for one in record["bounds"]}
     by = stage["by"]
     if by in named:
-        first = number == 0 or stage["name"] == "gross_deficit"
+        first = number == 0 or stage["name"] == aim_of(record)
         if not first or by == "bound L":
             yield f"it is said proved by {by}, which is none of its own"
         elif abs(stage["bound"] - min(stage["value"], named[by])) > TINY and not _outside(record):

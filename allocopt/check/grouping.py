@@ -48,6 +48,8 @@ class Grouped:
     """neighbours, for contiguity"""
     excess: Mapping[str, float] = field(default_factory=dict)
     """km that an exempted place may be from its hub, by code; a place that `waive` names and this does not: any"""
+    aims: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """the parameters of objectives that have any, by name"""
 
     @cached_property
     def near(self) -> Mapping[int, Sequence[int]]:
@@ -103,12 +105,26 @@ def objectives(of: Grouped) -> dict[str, float]:
     balance = np.bincount(which, weights=of.spend - of.budget, minlength=len(hubs))
     km = haversine(of, np.arange(len(of.hub)), of.hub)
     area = np.array(list(of.area), dtype=object)
+    deficit = float(np.maximum(0.0, balance).sum())
     return {
-        "gross_deficit": float(np.maximum(0.0, balance).sum()),
+        "gross_deficit": deficit,
+        "deficit_and_crossings": deficit + crossing_cost(of),
         "travel": float(km @ of.population / of.population.sum()),
         "moves": float(_moved(of).sum()),
         "crossings": float((area != area[of.hub]).sum()),
     }
+
+
+def crossing_cost(of: Grouped) -> float:
+    """GBP m that all places whose hub lies in another area count together."""
+    area = np.array(list(of.area), dtype=object)
+    return float(crossing_costs(of)[area != area[of.hub]].sum())
+
+
+def crossing_costs(of: Grouped) -> Floats:
+    """GBP m that each place counts with a hub in another area: so much a place and so much a head."""
+    said = of.aims.get("deficit_and_crossings", {})
+    return np.asarray(said.get("per_place", 0.0) + said.get("per_head", 0.0) * of.population, dtype=np.float64)
 
 
 def _moved(of: Grouped) -> npt.NDArray[np.bool_]:
@@ -347,6 +363,20 @@ def reachable_hubs(of: Grouped, may_hub: npt.NDArray[np.bool_]) -> npt.NDArray[n
         people = float(of.population[could_join(of, hub)].sum())
         able[hub] = people >= window["min"] or _excused(of, window, hub)
     return able
+
+
+def price_bound(of: Grouped, prices: Mapping[str, float], may_hub: npt.NDArray[np.bool_]) -> float:
+    """Bound T from its certificate, what an overspend is worth at each hub, 0 to 1: each place at the hub that makes
+    the least of it and of what crossing costs. Raises ValueError for other prices.
+    """
+    if not all(0.0 <= price <= 1.0 for price in prices.values()):
+        raise ValueError("a kept price of bound T is not between 0 and 1")
+    over, area, least = of.spend - of.budget, np.array(list(of.area), dtype=object), np.full(len(of.hub), np.inf)
+    for hub in np.flatnonzero(may_hub).tolist():
+        could = could_join(of, hub)
+        cost = prices.get(of.places[hub], 0.0) * over + np.where(area != area[hub], crossing_costs(of), 0.0)
+        least[could] = np.minimum(least, cost)[could]
+    return max(0.0, float(least[np.isfinite(least)].sum()))
 
 
 def cut_bound(of: Grouped, chosen: npt.NDArray[np.bool_], may_hub: npt.NDArray[np.bool_]) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from allocopt.check.grouping import Broken, Floats, Grouped, Ints, haversine, objectives
+from allocopt.check.grouping import Broken, Floats, Grouped, Ints, crossing_cost, haversine, objectives
 
 Pounds = npt.NDArray[np.int64]
 
@@ -48,7 +48,14 @@ def figures(of: Grouped) -> dict[str, float]:
         "travel_km": now["travel"],
         "moves": now["moves"],
         "imd_spread": _spread(of),
+        "crossings": now["crossings"],
+        "crossing_cost_gbp": round(1e6 * crossing_cost(of)),
     }
+
+
+def costs(row: Mapping[str, Any]) -> float:
+    """Of the figures of a plan what bounds are about, in pounds: gross deficit, and what crossings cost."""
+    return float(row["gross_deficit_gbp"] + row["crossing_cost_gbp"])
 
 
 def _spread(of: Grouped) -> float:
@@ -123,7 +130,7 @@ def once(broken: Sequence[Broken]) -> list[Broken]:
 
 
 def gap(gross: float, bound_gbp: float) -> float:
-    """What of a gross deficit is not proven to be needed, percent."""
+    """What of a gross deficit, with what crossings cost, is not proven to be needed, percent."""
     return max(0.0, 100.0 * (1.0 - bound_gbp / gross)) if gross else 0.0
 
 

@@ -16,8 +16,9 @@ import pandas as pd
 
 from allocopt.check.grouping import Grouped, haversine
 from allocopt.check.inputs import Known, Plain
-from allocopt.check.measures import consortium, differs, figures, gap, headline, members_of, pounds, told
+from allocopt.check.measures import consortium, costs, differs, figures, gap, headline, members_of, pounds, told
 from allocopt.check.verdict import Check, Floats, compared, measured
+from allocopt.said_bounds import aim_of
 
 TEXT = dict.fromkeys(
     ("place", "name", "year", "group", "hub", "area", "previous_group", "plan", "breaks", "table"), "str"
@@ -101,10 +102,13 @@ def check_headline(of: Grouped, record: Plain) -> Check:
     """Every figure of the headline, recomputed."""
     said, found = record["headline"], dict[str, Any](headline(of))
     found["exemptions"] = len(record["exemptions"])
-    if any(one["name"] == "gross_deficit" for one in record["objectives"]):
+    if aim_of(record) == "deficit_and_crossings":
+        row = figures(of)
+        found |= {"crossing_cost_gbp": row["crossing_cost_gbp"], "deficit_and_crossings_gbp": costs(row)}
+    if any(one["name"] == aim_of(record) for one in record["objectives"]):
         found["bound_gbp"] = proven_gbp(record)
         broken = bool(record["broken"])
-        found["gap_pct"] = np.nan if broken else gap(figures(of)["gross_deficit_gbp"], 1e6 * proven(record))
+        found["gap_pct"] = np.nan if broken else gap(costs(figures(of)), 1e6 * proven(record))
         found |= {"rules_broken": len(record["broken"])} if broken else {}
     wrong = told("headline", said, found)
     wrong += [f"{name} has no second definition" for name in said if name not in found]
@@ -112,9 +116,9 @@ def check_headline(of: Grouped, record: Plain) -> Check:
 
 
 def proven(record: Plain) -> float:
-    """GBP million: the most that run.json proves of every plan's gross deficit."""
+    """GBP million: the most that run.json proves of every plan's objective in money."""
     first = record["objectives"][:1]
-    own = [one["bound"] for one in first if one["name"] == "gross_deficit" and one["bound"] is not None]
+    own = [one["bound"] for one in first if one["name"] == aim_of(record) and one["bound"] is not None]
     return float(max([0.0, *own, *(one["value"] for one in record["bounds"])]))
 
 
@@ -144,7 +148,7 @@ def check_effects(effects: pd.DataFrame, comparison: pd.DataFrame, consortia: pd
 
 def _unit(measure: str) -> str:
     endings = {"_gbp": "GBP", "_pct": "%", "_km": "km", "people": "people", "population": "people"}
-    whole = {"places": "places", "rules_broken": "rules"}
+    whole = {"places": "places", "crossings": "places", "rules_broken": "rules"}
     return next((unit for ending, unit in endings.items() if measure.endswith(ending)), whole.get(measure, "index"))
 
 

@@ -1,13 +1,13 @@
 """Bounds of plans beside the run's own, proved again from what certificate.npz keeps of them.
 
-Each has the instance that it speaks of: the rules of the run less one, or with areas put on or off. Bounds A, B and N
-are recomputed, C and P by weak duality on programmes compiled anew; what branch and bound alone says is not proved
+Each has the instance that it speaks of: the rules of the run less one, or with areas put on or off. Bounds A, B, N and
+T are recomputed, C and P by weak duality on programmes compiled anew; what branch and bound alone says is not proved
 again. Imports `check.grouping`, `check.kept`, `check.relaxed`, `consortia` and the rooms that compile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from allocopt.check.decided import Decided
 from allocopt.check.grouping import Grouped, cut_bound, reachable_hubs
 from allocopt.check.inputs import Plain
 from allocopt.check.kept import NotKept
-from allocopt.check.relaxed import pocket_value, relaxed_value
+from allocopt.check.relaxed import pocket_value, relaxed_value, toll_value
 from allocopt.check.rules import EXTREMES, MEASURES, SECOND, check_rule, said_of
 from allocopt.check.verdict import Floats
 from allocopt.consortia import grouped_of
@@ -90,15 +90,17 @@ class Subject:
             return max(0.0, float((of.spend - of.budget).sum()))
         if by == "bound N" and joint:
             return net_of(self.plan(), dict(zip(texts(self._part("pot_names")), self._part("pots"), strict=True)))
-        if by == "bound A" and not joint:
-            return area_bound(of)
-        if by == "bound B" and not joint:
-            return cut_bound(of, self._chosen(), reachable_hubs(of, self.instance.may_hub))
         if by == "bound C":
             return self._relaxed(joint, left_out)
-        if by == "bound P" and not joint:
-            return pocket_value(self.model, self.instance, self._chosen(), self._prices())
-        raise ValueError(f"'{by}' is no bound of this programme")
+        fixed: dict[str, Callable[[], float]] = {
+            "bound A": lambda: area_bound(of),
+            "bound B": lambda: cut_bound(of, self._chosen(), reachable_hubs(of, self.instance.may_hub)),
+            "bound T": lambda: toll_value(of, self._prices(), self.instance.may_hub),
+            "bound P": lambda: pocket_value(self.model, self.instance, self._chosen(), self._prices()),
+        }
+        if joint or by not in fixed:
+            raise ValueError(f"'{by}' is no bound of this programme")
+        return fixed[by]()
 
     def _relaxed(self, joint: bool, left_out: str) -> float:  # noqa: FBT001 - a fact of the run
         scenario = self.facts.loaded.scenario

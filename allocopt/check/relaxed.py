@@ -1,8 +1,9 @@
-"""What a grouping holds beyond itself: bounds C and P from kept prices, and the allocation that is pooled.
+"""What a grouping holds beyond itself: bounds T, C and P from kept prices, and the allocation that is pooled.
 
-Both bounds are evaluated by weak duality on programmes compiled anew from the inputs, with no solver; the allocation is
-held against the checker's own reading of the inputs and its own rules. Imports the rooms that compile, `check.bound`,
-`check.inputs`, `check.plan`, `check.rules`, `check.decided` and `check.verdict`.
+Bound T is evaluated in plain numpy by `check.grouping`, the others by weak duality on programmes compiled anew from the
+inputs, with no solver; the allocation is held against the checker's own reading of the inputs and its own rules.
+Imports the rooms that compile, `check.bound`, `check.grouping`, `check.inputs`, `check.plan`, `check.rules`,
+`check.decided` and `check.verdict`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt.check.bound import cheapest, decided_of
+from allocopt.check.grouping import Grouped, price_bound, reachable_hubs
 from allocopt.check.inputs import Known, Plain
 from allocopt.check.plan import check_against_inputs, check_columns, given_of
 from allocopt.check.rules import SECOND, check_objectives, check_rule, said_of
@@ -26,6 +28,7 @@ from allocopt.grouping.pockets import numbered, pocket_programme, pockets
 from allocopt.grouping.relaxed import compiled_parts
 from allocopt.model import load_model
 from allocopt.plan import Facts
+from allocopt.said_bounds import AIMS
 from allocopt.solve.compiled import Compiled
 
 SLIP = 1e-6
@@ -51,8 +54,22 @@ def check_allocation(folder: Path, record: Plain, own: Known) -> Iterator[Check]
         words = f"no second implementation of {', '.join(unseen)}: held by the solver's programme only"
         yield Check("rules of the allocation", True, words)
     if model.kind == "joint":
-        others = [one for one in record["objectives"] if one["name"] != "gross_deficit"]
+        others = [one for one in record["objectives"] if one["name"] not in AIMS]
         yield from check_objectives(decided, {**record, "objectives": others})
+
+
+def check_prices(folder: Path, record: Plain, of: Grouped, may_hub: Flags) -> Iterator[Check]:
+    """Bound T from the prices of hubs in certificate.npz, in plain numpy."""
+    stated = [one for one in record["bounds"] if one["name"] == "T"]
+    if stated:
+        prices = _kept(folder, "T")
+        yield _compared("T", stated[0], toll_value(of, prices, may_hub), len(prices))
+
+
+def toll_value(of: Grouped, prices: Mapping[str, float], may_hub: Flags) -> float:
+    """What prices by hub prove of gross deficit with what crossings cost. Raises ValueError for prices of no place."""
+    _all_used(len(prices.keys() & set(of.places)), len(prices))
+    return price_bound(of, prices, reachable_hubs(of, may_hub))
 
 
 def check_relaxed(folder: Path, record: Plain, facts: Facts, instance: Instance) -> Iterator[Check]:

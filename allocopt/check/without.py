@@ -26,6 +26,7 @@ from allocopt.grouping.instance import Instance
 from allocopt.grouping.programme import INDEX
 from allocopt.model import load_model
 from allocopt.plan import Facts
+from allocopt.said_bounds import aim_of
 
 POUND = 1e-6
 """GBP million."""
@@ -139,7 +140,7 @@ class _Figures:
 
     def _bound(self, stated: float, without: float) -> Iterator[str]:
         """b' is proved by whom it is said to be, and lies below the plan without the rule."""
-        by, money = str(self.said["without_by"]), self.run.first["name"] == "gross_deficit"
+        by, money = str(self.said["without_by"]), self.run.first["name"] == aim_of(self.run.record)
         if stated > without + self._allowed():
             yield f"without_bound is {stated:.9g}, above the plan's {without:.9g}"
         if by in ALONE:
@@ -185,7 +186,7 @@ class _Figures:
         else:
             interval = (float(least), float(said["without_most"]))
             wanted = without_words(self.name, first["name"], first["unit"], self.value, interval)
-            wanted += MODELLED if first["name"] == "gross_deficit" and self.run.record["modelled_spend"] else ""
+            wanted += MODELLED if first["name"] == aim_of(self.run.record) and self.run.record["modelled_spend"] else ""
         words = str(said["price_words"])
         failed = said["price"] is None and words.startswith(f"{wanted}; no plan without {self.name} was made: ")
         if words != wanted and not failed:

@@ -187,6 +187,7 @@ def instance_of(facts: Facts, model: Model, said: Grouping, budget: Pounds, spen
     choice = said.hubs or ("free" if hub is None else "declared")
     accepted = {rule.name for rule in model.rules if rule.index in INDEX}
     settings = {name: one.parameters for name, one in facts.loaded.scenario.rules.items() if name in accepted}
+    priced = {one.name for one in model.objectives if one.index in INDEX and one.parameters}
     settings = {
         name: {**said_of, **({"waive": []} if said_of.get("waive") == "least" else {})}
         for name, said_of in settings.items()
@@ -203,6 +204,7 @@ def instance_of(facts: Facts, model: Model, said: Grouping, budget: Pounds, spen
         imd=imd,
         present=None if present is None else tuple(present.astype(str)),
         settings=settings,
+        aims={one.name: one.parameters for one in facts.loaded.scenario.objectives if one.name in priced},
     )
     return with_links(made, inputs.links)
 
@@ -230,6 +232,7 @@ def grouped_of(facts: Facts, instance: Instance, hub: Ints) -> Grouped:
         may_hub=instance.may_hub.tolist(),
         links=None if instance.links is None else [(a, b) for a, b in instance.links.tolist()],
         excess=instance.excess,
+        aims=instance.aims,
     )
 
 
@@ -244,7 +247,7 @@ def _refuse_wrong(facts: Facts, solution: Solution, broken: Sequence[Broken]) ->
                 f"{stage.name} is {found[stage.name]:.9g} by the checker, {stage.final_value:.9g} by the plan"
             )
     proved = [*((stage.name, stage.bound) for stage in solution.stages)]
-    proved += [("gross_deficit", one.value) for one in solution.bounds]
+    proved += [(solution.instance.aim, one.value) for one in solution.bounds]
     rounded = len(solution.instance) if solution.method.startswith(JOINTLY) else 1
     known = {name: [value] for name, value in found.items()}
     for stage in (one for one in solution.stages if one.name in found):

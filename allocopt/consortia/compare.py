@@ -21,7 +21,7 @@ from allocopt.consortia.record import breaks, comparison_row, effects_of, kept_s
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.alternatives import Wish, alternatives, differences
 from allocopt.grouping.instance import Ints, possible_pairs
-from allocopt.grouping.measure import hubs_of_labels, overspends
+from allocopt.grouping.measure import costs, hubs_of_labels
 from allocopt.grouping.solution import EVALUATED, solve_grouping
 from allocopt.settings import Grouping
 
@@ -129,7 +129,7 @@ def plans_of(found: Consortia, *, tell: Callable[[str], None] = lambda step: Non
     if said is None or said.alternatives is None or found.solution.method == EVALUATED:
         return [found.solution.hub]
     asked, instance = said.alternatives, found.solution.instance
-    best = float(np.maximum(0.0, overspends(instance, found.solution.hub)).sum())
+    best = float(costs(instance, found.solution.hub).sum())
     wish = Wish(best * (1 + asked.within), asked.differ)
     task = task_of(found, instance, said)
     made = alternatives(
@@ -155,7 +155,9 @@ def alternatives_record(found: Consortia, plans: Sequence[Ints]) -> dict[str, An
     assert said.alternatives is not None
     asked, instance = said.alternatives, found.solution.instance
     away = [min(differences(instance, hub, one) for one in plans[:k]) for k, hub in enumerate(plans) if k]
-    words = f"{len(away)} of {asked.number} alternatives found within {asked.within:.3%} of the plan's gross deficit"
+    words = (
+        f"{len(away)} of {asked.number} alternatives found within {asked.within:.3%} of the plan's {instance.aim_words}"
+    )
     return {
         "asked": asked.number,
         "within": asked.within,

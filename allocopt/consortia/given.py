@@ -192,7 +192,7 @@ def outside_rules(solution: Solution) -> Solution:
     """
     best = max((one.value for one in solution.bounds), default=0.0)
     stages = tuple(
-        replace(stage, bound=best if stage.name == "gross_deficit" else stage.bound, gap=np.nan, proven=False)
+        replace(stage, bound=best if stage.name == solution.instance.aim else stage.bound, gap=np.nan, proven=False)
         for stage in solution.stages
     )
     return replace(solution, stages=stages)

@@ -123,9 +123,9 @@ def _wanted(task: Task) -> Wanted:
 
 
 def _bounds(joint: Joint, instance: Instance, objectives: Sequence[Objective], pot: float) -> tuple[Bound, ...]:
-    """Bound N, and bound C where gross deficit comes first and the programme is small enough."""
+    """Bound N, and bound C where the objective in money comes first and the programme is small enough."""
     found = [net_bound(instance, pots_of(joint.alone, joint.allocations.situation, instance))]
-    if objectives[0].name == "gross_deficit" and len(joint.view.pairs) <= MOST_PAIRS:
+    if objectives[0].name == instance.aim and len(joint.view.pairs) <= MOST_PAIRS:
         try:
             found.append(relaxed_joint(joint, pot))
         except Stopped:
@@ -235,7 +235,7 @@ def _at_allocation(joint: Joint, task: Task, allocation: Array) -> dict[str, flo
 def _stage(task: Task, number: int, answer: Answer, final: Mapping[str, float], bounds: Sequence[Bound]) -> Stage:
     value, bound, by = answer.value[number], answer.bound[number], "highs"
     best = max(bounds, key=lambda one: one.value)
-    if number == 0 and task.objectives[0].name == "gross_deficit" and best.value >= bound - CLOSE:
+    if number == 0 and task.objectives[0].name == task.instance.aim and best.value >= bound - CLOSE:
         bound, by = best.value, f"bound {best.name}"
     name = task.objectives[number].name
     return stage_of(

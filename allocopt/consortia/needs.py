@@ -1,6 +1,6 @@
 """What a grouping cannot do without, and what a scenario says of it that would be ignored: told all at once.
 
-Imports `codes`, `plan`, `inputs`, `errors` and the types of `settings`.
+Imports `codes`, `plan`, `inputs`, `errors`, names from `grouping.instance` and the types of `settings`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pandas as pd
 
 from allocopt.consortia.codes import ambiguous
 from allocopt.errors import Problem, ScenarioFault
+from allocopt.grouping.instance import DEFICIT, TOLLED
 from allocopt.inputs.tables import count, some
 from allocopt.plan import Facts
 from allocopt.settings import Grouping, RuleSetting
@@ -26,6 +27,7 @@ def check_facts(facts: Facts, said: Grouping) -> None:
     found = [
         *_roles(facts, said),
         *_hubs(facts, said),
+        *_crossings(facts),
         *_unknown_codes(facts),
         *ambiguous(facts),
         *_waived(facts, said),
@@ -46,7 +48,8 @@ def _roles(facts: Facts, said: Grouping) -> Iterator[Problem]:
     names, rules = {one.name for one in scenario.objectives}, scenario.rules
     far = "reach" in rules or "travel" in names or "nearest_hub" in said.compare or bool(said.frontier)
     own = not far and "contiguity" in rules and inputs.links is None
-    areas = bool({"stay_in_area", "containment"} & set(rules)) or "crossings" in names or "within_areas" in said.compare
+    areas = bool({"stay_in_area", "containment"} & set(rules)) or bool({"crossings", TOLLED} & names)
+    areas = areas or "within_areas" in said.compare
     wants = {
         "population": ("a grouping counts people", True),
         "latitude": (_DELAUNAY if own else "distances need coordinates", far or own),
@@ -75,6 +78,30 @@ def _hubs(facts: Facts, said: Grouping) -> Iterator[Problem]:
     elif said.hubs != "free" and not (hub == 1).any():
         cure = "write 1 for each hub, or let any place be one: grouping.hubs: free"
         yield Problem(f"no place of the run has 1 in the hub column '{hub.name}'", cure, key)
+
+
+def _crossings(facts: Facts) -> Iterator[Problem]:
+    """A price of crossings that says nothing, or that nothing could be traded for."""
+    scenario = facts.loaded.scenario
+    names = [one.name for one in scenario.objectives]
+    at = [number for number, name in enumerate(names) if name == TOLLED]
+    if not at:
+        return
+    key, rules = f"objectives.{at[0]}", scenario.rules
+    if len(at) > 1:
+        words = f"{TOLLED} is listed {len(at)} times: a crossing has one price"
+        yield Problem(words, "keep one of them", f"objectives.{at[1]}")
+    if not scenario.objectives[at[0]].parameters:
+        words = f"{TOLLED} says neither per_place nor per_head: a crossing costs nothing"
+        yield Problem(words, f"write {TOLLED}: {{per_place: £200k}}, or gross_deficit", key)
+    if DEFICIT in names[: at[0]]:
+        words = f"{DEFICIT} before {TOLLED} leaves it nothing to trade crossings for"
+        yield Problem(words, f"take {DEFICIT} out or list it after; `crossings` counts places instead", key)
+    if "stay_in_area" in rules and not _said(rules, "stay_in_area", "waive"):
+        words = f"stay_in_area forbids the crossings that {TOLLED} puts a price on"
+        yield Problem(
+            words, "write stay_in_area: off, or name at waive the places that may cross", "rules.stay_in_area"
+        )
 
 
 def _may_hub(facts: Facts, said: Grouping) -> pd.Series:

@@ -108,7 +108,7 @@ def _by_bounds(found: Consortia, rule: Rule) -> Without:
     """What a bound without a solver says: nothing where it meets the plan of the run, else no more than so much."""
     stage, helps = found.solution.stages[0], _helps(found, rule)
     value, by, kept = 0.0, "none", Arrays()
-    if stage.name == "gross_deficit":
+    if stage.name == found.solution.instance.aim:
         value, by, kept = _quick_bound(found, _left_out(found, rule))
     priced = between(found, rule.name, stage, Other(stage.value, value, by, kept), helps=helps)
     if not helps:
@@ -195,7 +195,7 @@ def between(found: Consortia, name: str, stage: Stage, other: Other, *, helps: b
     if helps:
         gain, least, most = (max(0.0, one) for one in (gain, least, most))
     spend = found.facts.spend
-    modelled = stage.name == "gross_deficit" and spend is not None and spend.modelled
+    modelled = stage.name == found.solution.instance.aim and spend is not None and spend.modelled
     words = without_words(name, stage.name, stage.unit, stage.value, (least, most)) + (MODELLED if modelled else "")
     return Without(gain, least, most, f"{stage.unit} for the whole rule", words, bound, other.by, other.kept)
 

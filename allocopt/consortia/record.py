@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from allocopt.certificates import Kept, kept_allocation
-from allocopt.check.grouping import Broken, Grouped, broken_rules, objectives
+from allocopt.check.grouping import Broken, Grouped, broken_rules, crossing_cost, objectives
 from allocopt.consortia import Consortia, grouped_of
 from allocopt.consortia.binding import binding_of
 from allocopt.consortia.keeping import HIGHS, Arrays, kept_exemptions, kept_plan, kept_proof, named, strongest
@@ -19,7 +19,7 @@ from allocopt.consortia.prices import Without, price_of, prices_of
 from allocopt.consortia.words import summary_of, two_steps_words
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.exempt import Exemption
-from allocopt.grouping.instance import Array, Ints
+from allocopt.grouping.instance import TOLLED, Array, Ints
 from allocopt.grouping.solution import Solution
 from allocopt.inputs.tables import count
 from allocopt.model import Rule
@@ -145,35 +145,40 @@ def headline(found: Consortia) -> dict[str, Any]:
         "population_most": float(table["population"].max()),
         "exemptions": len(found.solution.exemptions),
     }
-    now = objectives(grouped_of(found.facts, found.solution.instance, found.solution.hub))
+    of = grouped_of(found.facts, found.solution.instance, found.solution.hub)
+    now, cost = objectives(of), round(1e6 * crossing_cost(of))
     measured = {
         "travel_km": round(now["travel"], 4),
         "places_moved": int(now["moves"]),
         "places_crossing": int(now["crossings"]),
     }
+    if found.solution.instance.aim == TOLLED:
+        measured |= {"crossing_cost_gbp": cost, "deficit_and_crossings_gbp": gross + cost}
     bound = least_deficit(found.solution)
     if bound is None:
         return first | measured
-    proof = {"bound_gbp": round(bound.value * 1e6), "gap_pct": None if found.broken else gap_pct(gross, bound.value)}
+    gap = None if found.broken else gap_pct(gross + cost, bound.value)
+    proof = {"bound_gbp": round(bound.value * 1e6), "gap_pct": gap}
     return first | measured | proof | ({"rules_broken": len(found.broken)} if found.broken else {})
 
 
 class Proven(NamedTuple):
-    """What every plan's gross deficit is at least, GBP m, and who proves it."""
+    """What every plan's objective in money is at least, GBP m, and who proves it."""
 
     value: float
     by: str
 
 
 def least_deficit(solution: Solution) -> Proven | None:
-    """The most that is proven of every plan's gross deficit; None where it is no objective.
+    """The most that is proven of every plan's gross deficit, with what crossings cost where that is asked for; None
+    where it is no objective.
 
     The bound of a stage after others holds only under what those leave, so that it says nothing of every plan.
     """
-    stages = solution.stages
-    if not any(stage.name == "gross_deficit" for stage in stages):
+    stages, aim = solution.stages, solution.instance.aim
+    if not any(stage.name == aim for stage in stages):
         return None
-    own = (stages[0].bound, stages[0].by) if stages[0].name == "gross_deficit" else None
+    own = (stages[0].bound, stages[0].by) if stages[0].name == aim else None
     value = max([0.0, *([own[0]] if own else []), *(one.value for one in solution.bounds)])
     return Proven(value, strongest(solution.bounds, own))
 
@@ -186,7 +191,7 @@ def kept_solution(solution: Solution) -> Arrays:
 
 
 def gap_pct(gross: int, bound: float) -> float:
-    """What of a plan's gross deficit (pounds) is not proven to be needed, in percent."""
+    """What of a plan's gross deficit, with what its crossings cost (pounds), is not proven to be needed, in percent."""
     return round(max(0.0, 100 * (1 - bound * 1e6 / gross)), 6) if gross else 0.0
 
 
@@ -246,7 +251,7 @@ def _unit(measure: str) -> str:
     endings: Mapping[str, str] = {"_gbp": "GBP", "_pct": "%", "_km": "km", "population": "people", "people": "people"}
     return next(
         (unit for ending, unit in endings.items() if measure.endswith(ending)),
-        {"places": "places", "rules_broken": "rules"}.get(measure, "index"),
+        {"places": "places", "crossings": "places", "rules_broken": "rules"}.get(measure, "index"),
     )
 
 
@@ -264,13 +269,13 @@ def comparison_row(
     people = np.asarray(np.bincount(which, weights=instance.population, minlength=len(hubs)), dtype=np.float64)
     of = grouped_of(found.facts, replace(instance, budget=found.budget / 1e6), hub)
     now, broken = objectives(of), wrong_in(of) if broken is None else broken
-    gross = round(float(np.maximum(0, -balance).sum()))
+    gross, cost = round(float(np.maximum(0, -balance).sum())), round(1e6 * crossing_cost(of))
     bound = None if broken else bound
     return {
         "plan": plan,
         "gross_deficit_gbp": gross,
         "bound_gbp": np.nan if bound is None else round(bound.value * 1e6),
-        "gap_pct": np.nan if bound is None or not gross else gap_pct(gross, bound.value),
+        "gap_pct": np.nan if bound is None or not gross + cost else gap_pct(gross + cost, bound.value),
         "gross_surplus_gbp": round(float(np.maximum(0, balance).sum())),
         "consortia": len(hubs),
         "least_people": float(people.min()),
@@ -278,6 +283,8 @@ def comparison_row(
         "travel_km": round(now["travel"], 4),
         "moves": int(now["moves"]),
         "imd_spread": _imd_spread(found, which, people),
+        "crossings": int(now["crossings"]),
+        "crossing_cost_gbp": cost,
         "bound_by": "" if bound is None else bound.by,
         **breaks(broken),
     }

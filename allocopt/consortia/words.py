@@ -1,6 +1,6 @@
 """A grouping in sentences, from run.json alone, so that `verify` can hold the words against the figures.
 
-Imports `consortia`, `grouping.solution` and `units` for the names of methods and the look of money.
+Imports `consortia`, `grouping.solution`, `inputs.tables` and `units` for the names of methods and the look of figures.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import pandas as pd
 
 from allocopt.consortia import JOINTLY
 from allocopt.grouping.solution import ONE_PROGRAMME
-from allocopt.said_bounds import without_solver
+from allocopt.inputs.tables import count
+from allocopt.said_bounds import aim_of, without_solver
 from allocopt.units import say_money
 
 Told = Mapping[str, Any]
@@ -30,6 +31,8 @@ def summary_of(record: Told) -> str:
         f"{spend}{head['places']:,} places form {head['consortia']:,} consortia. Gross deficits are {alone} before "
         f"pooling and {pooled} after, against surpluses of {left} that other consortia hold"
     )
+    if "crossing_cost_gbp" in head:
+        said += _crossings_words(head)
     if "bound_gbp" in head:
         said += f"; no grouping under these rules has less than {say_money(head['bound_gbp'] / 1e6)}"
         said += _by_the_solver(record) + _held_first(record) + _broken_words(record["broken"])
@@ -37,6 +40,13 @@ def summary_of(record: Told) -> str:
     if "two_steps" in record:
         said += f". Decided one after the other: {two_steps_words(record['two_steps']['objectives'])}"
     return f"{said}. People are on average {head['travel_km']:.1f} km from their hub; {moved}."
+
+
+def _crossings_words(head: Told) -> str:
+    """What crosses areas, what that counts, and both together: what is made least."""
+    number, cost = head["places_crossing"], say_money(head["crossing_cost_gbp"] / 1e6)
+    lie = f"{count(number, 'place lies', 'places lie')} outside the area of {'its' if number == 1 else 'their'} hub"
+    return f"; {lie}, which counts {cost}: {say_money(head['deficit_and_crossings_gbp'] / 1e6)} together"
 
 
 def _by_the_solver(record: Told) -> str:
@@ -48,9 +58,9 @@ def _by_the_solver(record: Told) -> str:
 
 
 def _held_first(record: Told) -> str:
-    """What is proven of gross deficit under the objectives before it, in words; nothing where it comes first."""
+    """What is proven of the objective in money under those before it, in words; nothing where it comes first."""
     stages = record["objectives"]
-    at = [stage["name"] for stage in stages].index("gross_deficit")
+    at = [stage["name"] for stage in stages].index(aim_of(record))
     before, stage = stages[:at], stages[at]
     if not before:
         return ""

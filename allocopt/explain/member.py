@@ -17,7 +17,7 @@ import pandas as pd
 
 from allocopt.check.bound import recall
 from allocopt.check.consortia import grouped_again
-from allocopt.check.grouping import Grouped, broken_rules, haversine, objectives
+from allocopt.check.grouping import Grouped, broken_rules, crossing_costs, haversine, objectives
 from allocopt.check.inputs import check_files, find_tables
 from allocopt.errors import InputFault, Problem
 from allocopt.explain.recalled import TEXT, Recalled, place_of, read_record
@@ -32,7 +32,7 @@ NEAR = 0.01
 """A limit within this share of where the consortium stands is said to bind."""
 NEARER = 3
 """Nearer hubs that are answered one by one."""
-SAME = {"gross_deficit": 1e-6, "travel": 1e-9}
+SAME = {"gross_deficit": 1e-6, "deficit_and_crossings": 1e-6, "travel": 1e-9}
 """GBP million, km: differences below this are none."""
 
 
@@ -217,6 +217,8 @@ def _change(name: str, change: float) -> str:
     end = "" if change > 0 else ", within what is not proven or what an earlier objective leaves"
     if name == "gross_deficit":
         return f"gross deficits would be {say_money(size)} {way}{end}"
+    if name == "deficit_and_crossings":
+        return f"gross deficits with what crossings cost would be {say_money(size)} {way}{end}"
     if name == "travel":
         return f"mean travel would be {size:.4g} km {way}{end}"
     return f"{name} would be {size:,.6g} {way}{end}"
@@ -227,6 +229,11 @@ def _touches(of: Grouped, instance: Instance, p: int, members: Ints) -> Iterator
         if name in of.settings:
             for said, binds in words(of, instance, p, members):
                 yield Touch(name, said, bool(binds))
+    if "deficit_and_crossings" in of.aims:
+        here, there, cost = of.area[p], of.area[of.hub[p]], say_money(float(crossing_costs(of)[p]))
+        crosses = f"it lies in {here} and its hub in {there}, which counts {cost}"
+        said = crosses if here != there else f"a hub in another area would count {cost}"
+        yield Touch("deficit_and_crossings", said, binds=False)
 
 
 Said = Iterator[tuple[str, bool]]

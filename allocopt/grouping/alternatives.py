@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.exact import Staged, assignment, cuts_needed, with_cuts
 from allocopt.grouping.instance import Array, Instance, Ints, Pairs, components, possible_pairs
-from allocopt.grouping.measure import moved, overspends
+from allocopt.grouping.measure import costs, moved
 from allocopt.grouping.neighbours import Graph, graph_of
 from allocopt.grouping.programme import Part, build_part
 from allocopt.model import Model, Objective
@@ -37,7 +37,7 @@ CLOSE = 1e-7
 
 @dataclass(frozen=True)
 class Wish:
-    """What another plan must be: its gross deficit at most `most` (GBP m), `differ` places away from every plan."""
+    """What another plan must be: at most `most` GBP m of what is sought, `differ` places away from every plan."""
 
     most: float
     differ: int
@@ -67,7 +67,7 @@ def another_plan(
     pairs = possible_pairs(instance)
     parts = components(instance, pairs)
     graph = graph_of(instance)
-    search = _Search(model, instance, _ordered(objectives, model), list(plans), wish, graph)
+    search = _Search(model, instance, _ordered(objectives, model, instance.aim), list(plans), wish, graph)
     hub = plans[0].copy()
     for region in _regions(instance, pairs, parts, plans[0]):
         if search.left(hub) <= 0:
@@ -78,10 +78,10 @@ def another_plan(
     return hub if search.left(hub) <= 0 else None
 
 
-def _ordered(objectives: Sequence[Objective], model: Model) -> list[Objective]:
-    """Gross deficit, then the objective after it that a changed plan keeps small."""
-    others = [one for one in objectives if one.name != "gross_deficit"]
-    return [model.objective("gross_deficit"), *others[:1]]
+def _ordered(objectives: Sequence[Objective], model: Model, aim: str) -> list[Objective]:
+    """The objective in money, then the one after it that a changed plan keeps small."""
+    others = [one for one in objectives if one.name != aim]
+    return [model.objective(aim), *others[:1]]
 
 
 def _regions(instance: Instance, pairs: Pairs, parts: Sequence[Ints], plan: Ints) -> Iterator[Part]:
@@ -144,10 +144,10 @@ class _Search:
         return result if self.left(result) < self.left(hub) else hub
 
     def _allowance(self, hub: Ints, part: Part) -> float:
-        """Gross deficit that the region may have, GBP m."""
-        over = np.maximum(0.0, overspends(self.instance, hub))
+        """The most that the region may cost, GBP m."""
+        cost = costs(self.instance, hub)
         inside = np.unique(hub[part.places])
-        return self.wish.most - float(over.sum() - over[inside].sum())
+        return self.wish.most - float(cost.sum() - cost[inside].sum())
 
     def exactly(self, part: Part) -> Ints | None:
         """The whole instance with every hub: a plan if there is one."""
@@ -168,7 +168,7 @@ class _Region:
         self.built = build_part(search.model, search.instance, part, search.objectives)
         compiled = compile_problem(self.built)
         cap = most - float(compiled.offsets[0]) + CLOSE
-        self.compiled = compiled.with_row("cap_gross_deficit", compiled.costs[0], lower=-np.inf, upper=cap)
+        self.compiled = compiled.with_row(f"cap_{search.instance.aim}", compiled.costs[0], lower=-np.inf, upper=cap)
         codes = search.instance.places
         self.column = {compiled.columns[j][1]: j for j in compiled.columns_of("member").tolist()}
         self.codes = [codes[p] for p in part.places.tolist()]

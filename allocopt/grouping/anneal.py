@@ -23,8 +23,8 @@ class Land:
     """What does not change during a search, as arrays the compiled loop reads; n places."""
 
     land: Array
-    """(n, 9) position on the unit sphere, overspend, budget, thousand people, balance the band is measured from,
-    whether a consortium of this hub is excused from the least people, and from the band"""
+    """(n, 11) position on the unit sphere, overspend, budget, thousand people, balance the band is measured from,
+    whether a consortium of this hub is excused from the least people, and from the band; area, what a crossing costs"""
     law: Ints
     """(n, 2) whether the place never moves, whether it may be a hub"""
     allowed: Bits
@@ -34,7 +34,7 @@ class Land:
     graph: Ints
     """(n + 1 + links,) where each place's neighbours start and end in this same array; zeros without contiguity"""
     limits: Array
-    """least and most people, band, contiguity, whether hubs may change"""
+    """least and most people, band, contiguity, whether hubs may change, whether crossings cost something"""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Aim:
     hot: float
     cold: float
     deficit: float = 1.0
-    """weight of gross deficit, GBP m"""
+    """weight of gross deficit, GBP m, and of what crossings cost"""
     travel: float = 0.0
     """weight of mean travel, km"""
     cap: float = 1e30
-    """gross deficit that may not be passed, GBP m"""
+    """gross deficit, with what crossings cost, that may not be passed, GBP m"""
     over_cap: float = 0.0
     """weight of gross deficit beyond the cap"""
     people: float = 1.0
@@ -77,14 +77,15 @@ def land_of(instance: Instance, *, allowed: Bits, near: Ints, start: Ints, next_
     by_area, areas = instance.on("stay_in_area"), len(instance.areas)
     limits = [(window.get("min") or 0.0) / 1e3, (window.get("max") or 1e15) / 1e3]
     limits += [instance.said("balance_band", "max", -1.0), float(instance.on("contiguity"))]
-    limits += [float(not instance.declared)]
+    limits += [float(not instance.declared), float((instance.toll > 0).any())]
     sums = [np.bincount(instance.area_codes, weights=one, minlength=areas) for one in (instance.spend, instance.budget)]
     spend, budget = sums if by_area else (np.full(areas, one.sum()) for one in sums)
     common = (1 - spend / budget)[instance.area_codes]
     people = instance.population / 1e3
     excused = [instance.excused(rule).astype(np.float64) for rule in ("population_window", "balance_band")]
+    crossing = instance.area_codes.astype(np.float64), instance.toll
     return Land(
-        land=np.column_stack([instance.position, instance.over, instance.budget, people, common, *excused]),
+        land=np.column_stack([instance.position, instance.over, instance.budget, people, common, *excused, *crossing]),
         law=np.column_stack([fixed, instance.may_hub]).astype(np.int64),
         allowed=allowed,
         near=near,

@@ -1,4 +1,5 @@
-"""Bounds on gross deficit after pooling that need no solver, and their certificates in words.
+"""Bounds on gross deficit after pooling, and on that with what crossings cost, that need no solver; their certificates
+in words.
 
 A. Areas that consortia may not cross: sum over areas of max(0, overspend of the area).
 B. Reach: total overspend less the most that surpluses can offset, a surplus offsetting an overspend only where the
@@ -6,25 +7,40 @@ two places
    could share a consortium: a maximum flow overspender -> hub -> surplus place. The minimum cut is the certificate: a
    set of
    overspenders S and the surpluses N(S) that share a possible hub with any of them, bound = over(S) - surplus(N(S)).
+T. Crossings of areas that cost c_ph: for any prices t_h in [0, 1]
 
-Both need fixed budgets. Imports `instance` alone.
+    sum_h max(0, D_h) + sum_ph c_ph x_ph  >=  sum_p min_h (t_h over_p + c_ph)    over the hubs h that p may join
+
+   because max(0, D_h) >= t_h D_h and every place has one hub. With t = 1 in areas that overspend as a whole and 0 in
+   the others this is bound A less what places could gain by crossing beyond its cost: at least
+   sum_a max(0, overspend of a) - sum_p max(0, |over_p| - c_p). With t = 1 at the hubs of B's overspenders it is at
+   least B. From the better of the two the prices are raised; they are the certificate.
+
+All need fixed budgets; A and B hold with what crossings cost too, which is never negative. Imports `instance` alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.optimize import minimize
 from scipy.sparse.csgraph import breadth_first_order, connected_components, maximum_flow
 
-from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
+from allocopt.grouping.instance import TOLLED, Array, Flags, Instance, Ints, Pairs
 
 _MOST = 2_000_000_000
 """The flow is reckoned in 32-bit integers that overflow silently: the total stays below."""
 SHOWN = 10
+SOFTNESS, STEPS = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003), 100
+"""How soft the minimum over hubs is when bound T's prices are raised, in mean overspends, and steps at each."""
+FEWEST, STEP_PAIRS = 10, 12_000_000
+"""Steps where pairs are many, and pairs that all steps at one softness look at (115,694 take six seconds in all)."""
+DIGITS = 6
+"""Of the prices that are kept."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +63,7 @@ class Bound:
     """(n,) for B: the places of the minimum cut; their overspend less their surplus is the bound"""
     clusters: tuple[Cluster, ...] = ()
     prices: Mapping[str, float] | None = None
-    """for C: the row prices that prove it, by row name"""
+    """the prices that prove it: for C and P by row name, for T by hub"""
     pots: Mapping[str, float] | None = None
     """for N: the pots that it rests on, GBP m by area ("": of all places)"""
 
@@ -138,5 +154,84 @@ def _one(instance: Instance, cluster: Cluster) -> str:
 
 def bounds_of(instance: Instance, pairs: Pairs) -> tuple[Bound, ...]:
     """Every bound that applies, computed before any search."""
-    area = area_bound(instance)
-    return (*((area,) if area else ()), reach_bound(instance, pairs))
+    area, cut = area_bound(instance), reach_bound(instance, pairs)
+    return (*((area,) if area else ()), cut, *((toll_bound(instance, pairs, cut),) if instance.aim == TOLLED else ()))
+
+
+def toll_bound(instance: Instance, pairs: Pairs, cut: Bound) -> Bound:
+    """Bound T over the possible pairs, from bounds A and B or above them."""
+    net = np.bincount(instance.area_codes, weights=instance.over, minlength=len(instance.areas))
+    met = np.zeros(len(instance), dtype=bool)
+    if cut.side is not None:
+        met[pairs.hub[(cut.side & (instance.over > 0))[pairs.place]]] = True
+    starts = [(net > 0)[instance.area_codes].astype(np.float64), met.astype(np.float64)]
+    best = max(starts, key=lambda price: float(place_prices(instance, pairs, price).sum()))
+    best = max([*_raised(instance, pairs, best), best], key=lambda price: place_prices(instance, pairs, price).sum())
+    return priced_bound(instance, pairs, best)
+
+
+def priced_bound(instance: Instance, pairs: Pairs, price: Array) -> Bound:
+    """Bound T at given prices of hubs (n,), 0 to 1."""
+    value = max(0.0, float(place_prices(instance, pairs, price).sum()))
+    used = np.intersect1d(np.flatnonzero(price), pairs.hub)
+    prices = {instance.places[h]: float(price[h]) for h in used.tolist()} if value > 0 else {}
+    words = (
+        f"each overspend priced at {len(prices):,} of {len(np.unique(pairs.hub)):,} hubs, each place at the hub where "
+        f"that with the cost of crossing is least: no less than £{value:,.3f}m together"
+    )
+    return Bound("T", value, words, prices=prices)
+
+
+def hub_prices(instance: Instance, bound: Bound) -> Array:
+    """The prices of bound T as an array, (n,) by hub."""
+    price = np.zeros(len(instance))
+    for code, one in (bound.prices or {}).items():
+        price[instance.index[code]] = one
+    return price
+
+
+def place_prices(instance: Instance, pairs: Pairs, price: Array) -> Array:
+    """(n,) GBP m: the least that each place adds at these prices of hubs (n,); nothing where it may join none."""
+    found = np.zeros(len(instance))
+    if len(pairs):
+        first = _firsts(pairs)
+        cost = price[pairs.hub] * instance.over[pairs.place] + instance.tolls(pairs.place, pairs.hub)
+        found[pairs.place[first]] = np.minimum.reduceat(cost, first)
+    return found
+
+
+def _firsts(pairs: Pairs) -> Ints:
+    """Where the pairs of each place begin: they are sorted by place."""
+    return np.flatnonzero(np.diff(pairs.place, prepend=-1))
+
+
+def _raised(instance: Instance, pairs: Pairs, price: Array) -> Iterator[Array]:
+    """Prices (n,) that climb the bound with its minimum softened, less and less, by a quasi-Newton method."""
+    if not len(pairs):
+        return
+    hubs, at = np.unique(pairs.hub, return_inverse=True)
+    over, tolls = instance.over[pairs.place], instance.tolls(pairs.place, pairs.hub)
+    mean, price = max(float(np.abs(instance.over).mean()), 1e-9), price.copy()
+    steps = max(FEWEST, min(STEPS, STEP_PAIRS // len(pairs)))
+    for softness in SOFTNESS:
+        found = minimize(
+            _fallen,
+            price[hubs],
+            args=(softness * mean, at, over, tolls, _firsts(pairs)),
+            method="L-BFGS-B",
+            jac=True,
+            bounds=[(0.0, 1.0)] * len(hubs),
+            options={"maxiter": steps},
+        )
+        price[hubs] = np.round(np.clip(found.x, 0.0, 1.0), DIGITS)
+        yield price.copy()
+
+
+def _fallen(price: Array, soft: float, at: Ints, over: Array, tolls: Array, first: Ints) -> tuple[float, Array]:
+    """Less than nothing by bound T with its minimum softened (GBP m), and its slope, at prices of hubs (hubs,)."""
+    cost = price[at] * over + tolls
+    sizes, least = np.diff(np.append(first, len(cost))), np.minimum.reduceat(cost, first)
+    weight = np.exp((np.repeat(least, sizes) - cost) / soft)
+    total = np.add.reduceat(weight, first)
+    slope = np.bincount(at, weights=weight / np.repeat(total, sizes) * over, minlength=len(price))
+    return -float((least - soft * np.log(total)).sum()), np.asarray(-slope, dtype=np.float64)

@@ -92,7 +92,7 @@ def settled(job: HubJob) -> Array | None:
 def _programme(job: HubJob) -> Compiled:
     """The programme of a part. Raises Infeasible."""
     model = load_model(job.model)
-    built = build_part(model, job.instance, Part(job.places, job.pairs), [model.objective("gross_deficit")])
+    built = build_part(model, job.instance, Part(job.places, job.pairs), [model.objective(job.instance.aim)])
     return _split(job, compile_problem(built))
 
 
@@ -180,11 +180,11 @@ class Opening:
             found = self._mixed(mix.hubs)
         except (Infeasible, Stopped):
             return mix
-        return found if found.deficit(self.instance.over) < mix.deficit(self.instance.over) else mix
+        return found if found.deficit(self.instance) < mix.deficit(self.instance) else mix
 
     def round(self, mix: Mix) -> Mix:
         """The mix after one round of parts."""
-        weight, before = self._weight(mix), mix.deficit(self.instance.over)
+        weight, before = self._weight(mix), mix.deficit(self.instance)
         tried = self.tried[self.turn]
         middles = self._middles(mix, weight * 0.7**tried)
         jobs = [self._job(mix, near, number) for _, near, number in middles]
@@ -193,13 +193,13 @@ class Opening:
             if found is not None:
                 mix = taken(mix, near, job.pairs, found)
                 tried[middle] = 0
-        if before - mix.deficit(self.instance.over) < ENOUGH * max(0.0, float(self.shares(mix).sum())):
+        if before - mix.deficit(self.instance) < ENOUGH * max(0.0, float(self.shares(mix).sum())):
             self.turn = (self.turn + 1) % len(self.order)
         return mix
 
     def shares(self, mix: Mix, guide: int = 0) -> Array:
         """Each consortium's share of the gap at the prices of one bound, (n,) by hub."""
-        return np.maximum(0.0, mix.overspend(self.instance.over)) - mix.overspend(self.priced[guide])
+        return mix.costs(self.instance) - mix.overspend(self.priced[guide])
 
     def _weight(self, mix: Mix) -> Array:
         """Where the gap lies, (n,) by hub, as the guide says whose turn it is; the next where it says nothing."""

@@ -25,6 +25,8 @@ Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
+DEFICIT, TOLLED = "gross_deficit", "deficit_and_crossings"
+"""The objectives in money: what consortia overspend, and that with what crossings of areas cost."""
 EARTH_KM = 6371.0088
 MOST_PAIRS = 20_000_000
 _ROUNDING = 1e-9
@@ -72,8 +74,31 @@ class Instance:
     links: Ints | None = None
     """(m, 2) positions of places that are neighbours, each link once and sorted; None: Delaunay's, not made yet"""
 
+    aims: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """the parameters of the objectives that have any, by name"""
+
     def __len__(self) -> int:
         return len(self.places)
+
+    @property
+    def aim(self) -> str:
+        """The objective in money that a plan is sought for and that bounds are about."""
+        return TOLLED if TOLLED in self.aims else DEFICIT
+
+    @property
+    def aim_words(self) -> str:
+        """The same in words."""
+        return "gross deficit with crossings" if self.aim == TOLLED else "gross deficit"
+
+    @cached_property
+    def toll(self) -> Array:
+        """(n,) GBP m: what each place costs where its hub lies in another area."""
+        said = self.aims.get(TOLLED, {})
+        return np.asarray(said.get("per_place", 0.0) + said.get("per_head", 0.0) * self.population)
+
+    def tolls(self, places: Ints, hubs: Ints) -> Array:
+        """What crossing an area costs between places and hubs of equal shape, GBP m; nothing within areas."""
+        return np.where(self.area_codes[places] != self.area_codes[hubs], self.toll[places], 0.0)
 
     @cached_property
     def index(self) -> dict[str, int]:

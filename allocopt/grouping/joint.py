@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from allocopt.errors import Problem as Fault
 from allocopt.errors import ScenarioFault
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
-from allocopt.grouping.programme import INDEX, GroupingView, Part, add_rules, allowed_pairs
+from allocopt.grouping.programme import INDEX, GroupingView, Part, add_objective, add_rules, allowed_pairs
 from allocopt.model import Model
 from allocopt.modelling import pyo
 from allocopt.problem import Problem, Situation, build, paused_collector
@@ -126,8 +126,7 @@ def build_joint(
         add_rules(view, model)
         for one in objectives:
             if model.objective(one.name).index in INDEX:
-                expression = model.objective(one.name).write(view) + 0.0
-                view.model.add_component(f"objective_{one.name}", pyo.Objective(expr=expression))
+                add_objective(view, model.objective(one.name))
     compiled = compile_problem(allocations)
     return Joint(view, _ordered(compiled, model, objectives), allocations, alone)
 

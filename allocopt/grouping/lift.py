@@ -1,11 +1,11 @@
 """Bounds B and P lifted where they are known to be weak: exact programmes over parts of the map, all else at prices.
 
-The prices of places are those of `pockets`, or of bound B's minimum cut: with them every consortium of a legal plan has
-max(0, D_c) - price(c) >= 0 (or falls short by what the bound has counted), and the bound plus these terms is the plan's
-gross deficit. A pocket's programme over a set of hubs bounds the terms of their consortia from below, and gains of sets
-that share no hub add up. Each
-optimum is the branch and bound's own: the bound is marked so, and B and P stand beside it. Imports `pockets`,
-`instance`, `bounds`, `crew` and `solve`.
+The prices of places are those of `pockets`, of bound T, or of bound B's minimum cut: with them every consortium of a
+legal plan has max(0, D_c) - price(c) >= 0 (or falls short by what the bound has counted), what its crossings cost
+counted with D_c where they cost anything, and the bound plus these terms is what the plan costs. A pocket's programme
+over a set of hubs bounds the terms of their consortia from below, and gains of sets that share no hub add up. Each
+optimum is the branch and bound's own: the bound is marked so, and the others stand beside it. Imports `pockets`,
+`instance`, `measure`, `bounds`, `crew` and `solve`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.bounds import Bound
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
+from allocopt.grouping.measure import costs
 from allocopt.grouping.pockets import Pocket, Priced, pocket_programme, wholly_inside
 from allocopt.solve.integer import Effort, minimise_whole
 
@@ -45,8 +46,9 @@ def lifted_bound(
     gains = [gain for gain in crew.do(gain_of, jobs, lambda job: float(len(job.pocket.pairs))) if gain > 1e-6]
     if not gains:
         return None
+    name = given.bound.name if given.bound else "B"
     words = (
-        f"bound {'P' if given.bound else 'B'} and £{sum(gains):,.3f}m more, by integer programmes over {len(gains)} "
+        f"bound {name} and £{sum(gains):,.3f}m more, by integer programmes over {len(gains)} "
         "parts of the map that share no hub, everything outside them at the prices of that bound: branch and bound's "
         "own, not proved again"
     )
@@ -56,8 +58,7 @@ def lifted_bound(
 def _sets(model: str, instance: Instance, pairs: Pairs, price: Array, hub: Ints) -> list[Pocket]:
     """Sets of hubs around the consortia that hold the gap, largest share first, none with a hub of another."""
     n = len(instance)
-    share = np.maximum(0.0, np.bincount(hub, weights=instance.over, minlength=n))
-    share -= np.bincount(hub, weights=price, minlength=n)
+    share = costs(instance, hub) - np.bincount(hub, weights=price, minlength=n)
     free, found = np.ones(n, dtype=bool), list[Pocket]()
     for middle in np.argsort(-share, kind="stable").tolist():
         if share[middle] < WORTH:

@@ -6,12 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from allocopt.grouping.instance import Array, Flags, Instance, Ints
+from allocopt.grouping.instance import DEFICIT, TOLLED, Array, Flags, Instance, Ints
 
 
 def overspends(instance: Instance, hub: Ints) -> Array:
     """The overspend of the consortium of each hub, (n,); zero where there is none."""
     return np.asarray(np.bincount(hub, weights=instance.over, minlength=len(instance)), dtype=np.float64)
+
+
+def crossing_costs(instance: Instance, hub: Ints) -> Array:
+    """What the crossings of the consortium of each hub cost, (n,) GBP m."""
+    tolls = instance.tolls(np.arange(len(hub)), hub)
+    return np.asarray(np.bincount(hub, weights=tolls, minlength=len(instance)), dtype=np.float64)
+
+
+def costs(instance: Instance, hub: Ints) -> Array:
+    """What the consortium of each hub adds to the objective in money that is sought, (n,) GBP m."""
+    return np.maximum(0.0, overspends(instance, hub)) + crossing_costs(instance, hub)
 
 
 def moved(instance: Instance, hub: Ints) -> Flags:
@@ -25,8 +36,10 @@ def moved(instance: Instance, hub: Ints) -> Flags:
 def objective_values(instance: Instance, hub: Ints) -> dict[str, float]:
     """Every objective by name."""
     at = np.arange(len(hub))
+    deficit = float(np.maximum(0.0, overspends(instance, hub)).sum())
     return {
-        "gross_deficit": float(np.maximum(0.0, overspends(instance, hub)).sum()),
+        DEFICIT: deficit,
+        TOLLED: deficit + float(crossing_costs(instance, hub).sum()),
         "travel": float(instance.km(at, hub) @ instance.population / instance.population.sum()),
         "moves": float(moved(instance, hub).sum()),
         "crossings": float((instance.area_codes != instance.area_codes[hub]).sum()),

@@ -49,9 +49,15 @@ class Mix:
         sums = np.bincount(self.pairs.hub, weights=self.share * over[self.pairs.place], minlength=len(over))
         return np.asarray(sums, dtype=np.float64)
 
-    def deficit(self, over: Array) -> float:
-        """Gross deficit after pooling, GBP m."""
-        return float(np.maximum(0.0, self.overspend(over)).sum())
+    def costs(self, instance: Instance) -> Array:
+        """What the consortium of each hub adds to the objective in money that is sought, (n,) GBP m."""
+        tolls = self.share * instance.tolls(self.pairs.place, self.pairs.hub)
+        crossings = np.bincount(self.pairs.hub, weights=tolls, minlength=len(instance))
+        return np.maximum(0.0, self.overspend(instance.over)) + crossings
+
+    def deficit(self, instance: Instance) -> float:
+        """Gross deficit after pooling, with what crossings cost where that is asked for, GBP m."""
+        return float(self.costs(instance).sum())
 
     def whole(self, n: int) -> Ints:
         """The hub that has most of each place, (n,)."""
@@ -80,13 +86,13 @@ def unsplit(instance: Instance, hub: Ints) -> Mix:
 
 
 def mixed(model: Model, instance: Instance, pairs: Pairs, hubs: Ints, *, seconds: float = float("inf")) -> Mix:
-    """The least gross deficit with these hubs when places may be split. Raises Infeasible or Stopped."""
+    """The least of what is sought with these hubs when places may be split. Raises Infeasible or Stopped."""
     may = np.zeros(len(instance), dtype=bool)
     may[hubs] = True
     near = pairs.take(may[pairs.hub] & (~may[pairs.place] | (pairs.place == pairs.hub)))
     fixed = replace(instance, declared=True, may_hub=may)
     part = Part(np.arange(len(instance)), near)
-    compiled = compile_problem(build_part(model, fixed, part, [model.objective("gross_deficit")]))
+    compiled = compile_problem(build_part(model, fixed, part, [model.objective(instance.aim)]))
     effort = Effort(seconds=seconds, interior=True)
     found = minimise_whole(compiled, compiled.costs[0], effort=effort, relaxed=True)
     return Mix(near, shares_of(instance, compiled, near, found.values), _worth(instance, compiled, found.prices))

@@ -25,8 +25,8 @@ HUB_MOVES, SWAPS = 0.1, 0.45
 # The compiled part. A consortium has a slot, numbered as one of the places. `land`, `law`, `allowed`, `near`, `graph`
 # are those of Land; `sums` (n, 3) the overspend, budget and people of each slot; `links` (n, 8) the slot of each place,
 # the size and first member of each slot, the member after and before each place, a mark, a queue, the hub of each slot;
-# `totals` gross deficit, all people, marks used; `weights` those of Aim and then the limits of Land; `random` one
-# 64-bit state.
+# `totals` gross deficit with what crossings cost, all people, marks used; `weights` those of Aim and then the limits of
+# Land; `random` one 64-bit state.
 
 
 @_compiled
@@ -100,6 +100,27 @@ def _hub_for(law: Any, allowed: Any, links: Any, weights: Any, g: Any, plus: Any
 
 
 @_compiled
+def _toll(land: Any, p: Any, h: Any) -> Any:
+    """What place p costs with hub h, where areas are crossed at a price."""
+    return land[p, 10] if land[p, 9] != land[h, 9] else 0.0
+
+
+@_compiled
+def _rehubbed(land: Any, links: Any, g: Any, h: Any, plus: Any, minus: Any) -> Any:
+    """The change of what crossings of slot g cost, with place `plus` and without `minus`, when h becomes its hub."""
+    old, change, q = links[g, 7], 0.0, links[g, 2]
+    if land[old, 9] == land[h, 9]:
+        return 0.0
+    if plus >= 0:
+        change += _toll(land, plus, h) - _toll(land, plus, old)
+    while q >= 0:
+        if q != minus:
+            change += _toll(land, q, h) - _toll(land, q, old)
+        q = links[q, 3]
+    return change
+
+
+@_compiled
 def _tally(land: Any, sums: Any, links: Any, totals: Any) -> Any:
     for p in range(len(links)):
         h = links[p, 0]
@@ -111,6 +132,7 @@ def _tally(land: Any, sums: Any, links: Any, totals: Any) -> Any:
         if links[h, 2] >= 0:
             links[links[h, 2], 4] = p
         links[h, 2] = p
+        totals[0] += _toll(land, p, h)
         totals[1] += land[p, 5]
     for h in range(len(links)):
         totals[0] += max(0.0, sums[h, 0])
@@ -142,7 +164,7 @@ def _side(land: Any, sums: Any, links: Any, weights: Any, h: Any, gain: Any, cas
 
 @_compiled
 def _change(land: Any, sums: Any, links: Any, totals: Any, weights: Any, p: Any, q: Any, swap: Any) -> Any:
-    """The change of energy, and of gross deficit, when p joins the consortium of q (and q that of p)."""
+    """The change of energy, and of what `totals` has first, when p joins the consortium of q (and q that of p)."""
     a, b = links[p, 0], links[q, 0]
     gain, cash, heads = land[p, 3], land[p, 4], land[p, 5]
     if swap:
@@ -150,6 +172,10 @@ def _change(land: Any, sums: Any, links: Any, totals: Any, weights: Any, p: Any,
     from_a, cost_a = _side(land, sums, links, weights, a, -gain, -cash, -heads)
     from_b, cost_b = _side(land, sums, links, weights, b, gain, cash, heads)
     deficit, was = from_a + from_b, totals[0]
+    if weights[11] > 0.0:
+        deficit += _toll(land, p, links[b, 7]) - _toll(land, p, links[a, 7])
+        if swap:
+            deficit += _toll(land, q, links[a, 7]) - _toll(land, q, links[b, 7])
     cost = weights[0] * deficit + cost_a + cost_b
     cost += weights[3] * (max(0.0, was + deficit - weights[2]) - max(0.0, was - weights[2]))
     if weights[1] > 0:
@@ -247,7 +273,7 @@ def _shift(land: Any, sums: Any, links: Any, p: Any, b: Any) -> None:
 def _new_hub(
     land: Any, law: Any, allowed: Any, links: Any, totals: Any, weights: Any, random: Any, h: Any, heat: Any
 ) -> None:
-    """Member h becomes the hub when every member may join it and travel allows."""
+    """Member h becomes the hub when every member may join it, and travel and the price of crossings allow."""
     g, change = links[h, 0], 0.0
     a = links[g, 7]
     if a == h or not law[h, 1] or not _all_may_join(allowed, links, g, h, -1):
@@ -257,8 +283,14 @@ def _new_hub(
         change += land[q, 5] * (_km(land, q, h) - _km(land, q, a))
         q = links[q, 3]
     change *= weights[1] / totals[1]
+    tolls, was = 0.0, totals[0]
+    if weights[11] > 0.0:
+        tolls = _rehubbed(land, links, g, h, -1, -1)
+        change += weights[0] * tolls
+        change += weights[3] * (max(0.0, was + tolls - weights[2]) - max(0.0, was - weights[2]))
     if change <= 0 or _unit(random) < np.exp(-change / heat):
         links[g, 7] = h
+        totals[0] += tolls
 
 
 @_compiled
@@ -277,7 +309,7 @@ def _step(
     heat: Any,
 ) -> None:
     kind, a = _unit(random), links[p, 0]
-    if weights[10] > 0 and weights[1] > 0 and kind < HUB_MOVES:
+    if weights[10] > 0 and (weights[1] > 0 or weights[11] > 0) and kind < HUB_MOVES:
         _new_hub(land, law, allowed, links, totals, weights, random, p, heat)
         return
     q = near[p, _below(random, near.shape[1])]
@@ -296,6 +328,12 @@ def _step(
         of = _hub_for(law, allowed, links, weights, a, q if swap else -1, p)
     if of < 0 or (weights[9] > 0 and not _connected(graph, links, totals, p, q, swap)):
         return
+    if weights[11] > 0:
+        other = _rehubbed(land, links, b, to, p, q if swap else -1)
+        other += _rehubbed(land, links, a, of, q if swap else -1, p)
+        if other > 0 and _unit(random) >= np.exp(-weights[0] * other / heat):
+            return
+        deficit += other
     totals[0] += deficit
     _shift(land, sums, links, p, b)
     if swap:

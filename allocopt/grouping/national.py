@@ -3,7 +3,7 @@
 The search is bounded by steps that follow from the time limit the scenario states, so that the same scenario gives the
 same plan; the clock only ends it early on a slow machine, and then a note says so. Chains of annealing and regions
 are done side by side, and the plan does not depend on the number of processes. Imports `search`, `regions`, `lift`,
-`pockets`, `crew`, `exempt`, `bounds`, `travel`, `instance` and `neighbours`.
+`borders`, `pockets`, `crew`, `exempt`, `bounds`, `travel`, `instance` and `neighbours`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import cast
 import numpy as np
 
 from allocopt.errors import Infeasible, Stopped
+from allocopt.grouping import borders
 from allocopt.grouping.anneal import Aim, Land
-from allocopt.grouping.bounds import Bound, area_bound, reach_bound
+from allocopt.grouping.bounds import Bound, bounds_of
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.exempt import Exemption, left_out, trouble, with_exemptions
 from allocopt.grouping.hubs import Opening
@@ -25,7 +26,17 @@ from allocopt.grouping.instance import Flags, Instance, Ints, Pairs, legal_pairs
 from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.mixes import Mix, unsplit
 from allocopt.grouping.neighbours import Graph
-from allocopt.grouping.pockets import Pocket, Priced, Relaxed, cut_prices, pocket_bound, pockets, priced_by, relaxed
+from allocopt.grouping.pockets import (
+    Pocket,
+    Priced,
+    Relaxed,
+    cut_prices,
+    known_prices,
+    pocket_bound,
+    pockets,
+    priced_by,
+    relaxed,
+)
 from allocopt.grouping.regions import EFFORT, ROUND, Rounds, annealed, improve
 from allocopt.grouping.search import PEOPLE, Search
 from allocopt.grouping.travel import travel_bound
@@ -70,7 +81,7 @@ class Wanted:
     gap: float
     travel: bool
     slack: Callable[[float], float]
-    """gross deficit -> the cap it leaves to the travel stage"""
+    """the deficit reached -> the cap it leaves to the travel stage"""
     seconds: float
     seed: int
     consortia: int | None
@@ -104,14 +115,14 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
     instance = with_exemptions(instance, exemptions)
     pairs = legal_pairs(instance, possible_pairs(instance))
     wanted.tell("bounds")
-    area, cut = area_bound(instance), reach_bound(instance, pairs)
-    bounds = (*((area,) if area else ()), cut)
+    bounds = bounds_of(instance, pairs)
+    cut, known = next(one for one in bounds if one.name == "B"), known_prices(instance, pairs, bounds)
     with Crew(wanted.workers) as crew:
         search = Search(
             replace(instance, may_hub=instance.may_hub & _own(instance, pairs)),
             pairs,
             max(one.value for one in bounds),
-            (cut_prices(instance, cut).price,),
+            (known.price,),
             wanted.seed,
             graph=graph,
             frozen=instance.waived("reach") & instance.declared & ~instance.may_hub,
@@ -122,10 +133,12 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
         deficit = search.deficit(hub)
         cap = wanted.slack(deficit)
         found, more = _legal(search, instance, hub, wanted)
-        if more and priced.bound:
+        if more and priced.bound and priced.bound.name == "P":
             priced = pocket_bound(model.name, found, pairs, cut, crew)
-        bounds = (*bounds, *([priced.bound] if priced.bound else []))
-        bounds = _lifted(model, found, pairs, bounds, priced, hub, wanted, crew)
+        best = max(priced, known, key=lambda one: one.value)
+        own = (priced.bound,) if priced.bound and priced.bound.name == "P" else (best.bound,) if best.bound else ()
+        bounds = (*(one for one in bounds if one.name not in [two.name for two in own]), *own)
+        bounds = _lifted(model, found, pairs, bounds, best, hub, wanted, crew)
     least = 0.0
     if wanted.travel:
         wanted.tell("travel")
@@ -198,6 +211,10 @@ def _searched(
         if search.graph is None:
             hub = _opened(model, search, wanted, hub, crew)
         hub = _by_regions(model, search, wanted, hub, crew)
+    elif (mix := borders.mix_of(model, search, max(wanted.patience, wanted.seconds / 2))) is not None:
+        priced = borders.priced_by(search, mix)
+        hub = borders.near(search, mix, hub, crew)
+        hub = borders.by_regions(model, search, hub, wanted.seconds, wanted.patience, crew, wanted.tell)
     else:
         hub, priced = _cooled(search, wanted, hub), cut_prices(search.instance, cut)
     late = search.out_of_time() and not search.done(hub)
@@ -212,7 +229,7 @@ def _cooled(search: Search, wanted: Wanted, hub: Ints) -> Ints:
         found = search.cool(hub, spent)
         hub = found if search.energy(found) <= search.energy(hub) else hub
         left, steps = left - spent, steps * 4
-        wanted.tell(f"searching: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
+        wanted.tell(f"searching: {search.instance.aim_words} £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
         if spent >= left:
             break
     hub = search.dissolve(hub)
@@ -237,7 +254,7 @@ def _chained(model: Model, search: Search, wanted: Wanted, hub: Ints, cut: Bound
     if priced.bound:
         search.bound, search.priced = max(search.bound, priced.value), (priced.price, *search.priced)
     best = min(cast("list[Ints]", found[len(parts) :]), key=search.energy)
-    wanted.tell(f"searching: gross deficit £{search.deficit(best):,.1f}m, bound £{search.bound:,.1f}m")
+    wanted.tell(f"searching: {search.instance.aim_words} £{search.deficit(best):,.1f}m, bound £{search.bound:,.1f}m")
     return best, priced
 
 
@@ -259,23 +276,23 @@ def _opened(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: Crew)
         mix = _reopened(search, opening, wanted, mix, max(1, round(wanted.seconds / seconds)), often=cycle == 0)
         found = _firm(search, opening.settle(mix, math.ceil(wanted.seconds / firmly)), crew)
         hub = found if search.energy(found) < search.energy(hub) else hub
-        wanted.tell(f"hubs: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
+        wanted.tell(f"hubs: {search.instance.aim_words} £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
     return hub
 
 
 def _reopened(search: Search, opening: Opening, wanted: Wanted, mix: Mix, most: int, *, often: bool) -> Mix:
     """The mix after at most so many rounds; with `often` places are split anew over the whole map as gains come."""
-    over, vain = search.instance.over, 0
-    last = mix.deficit(over)
+    instance, vain = search.instance, 0
+    last = mix.deficit(instance)
     for step in range(most):
         if search.out_of_time() or vain == VAIN:
             break
         mix, before = opening.round(mix), mix
         vain = 0 if mix is not before else vain + 1
-        if often and step % AGAIN == AGAIN - 1 and mix.deficit(over) < last:
+        if often and step % AGAIN == AGAIN - 1 and mix.deficit(instance) < last:
             mix = opening.again(mix)
-            last = mix.deficit(over)
-        wanted.tell(f"hubs: gross deficit £{mix.deficit(over):,.1f}m were places split")
+            last = mix.deficit(instance)
+        wanted.tell(f"hubs: {instance.aim_words} £{mix.deficit(instance):,.1f}m were places split")
     return mix
 
 
@@ -315,14 +332,18 @@ def _by_regions(model: Model, search: Search, wanted: Wanted, hub: Ints, crew: C
             break
         hub = rounds.anneal(hub, search.land, USUAL.cold, PEOPLE)
         if step % 20 == 19:
-            wanted.tell(f"annealed: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
+            wanted.tell(
+                f"annealed: {search.instance.aim_words} £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m"
+            )
     rounds.tried[:] = 0
     for step in range(max(2, int(wanted.seconds / REGION_SECONDS / ROUND)) if search.graph is None else 0):
         if search.out_of_time():
             break
         hub = improve(rounds, hub, 1, search.done)
         if step % 5 == 4:
-            wanted.tell(f"regions: gross deficit £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m")
+            wanted.tell(
+                f"regions: {search.instance.aim_words} £{search.deficit(hub):,.1f}m, bound £{search.bound:,.1f}m"
+            )
     return hub
 
 

@@ -1,9 +1,10 @@
 """Bound P: the linear relaxation of the parts of the map where overspends and surpluses meet too little.
 
-Bound B knows nothing of population windows. With v_p the overspend of the places on the side of its minimum cut
-(nothing elsewhere), every consortium of a legal plan has max(0, D_c) - v(c) >= 0. Nothing can be gained over B but
-where consortia have places of both sides, or could have: the pockets are the smaller side's places, joined where they
-share a possible hub, each with all hubs that its places could have. For a pocket with hubs H
+Bound B knows nothing of population windows, nor of crossings that cost something, which D_c then counts too. With v_p
+the overspend of the places on the side of its minimum cut (nothing elsewhere), every consortium of a legal plan has
+max(0, D_c) - v(c) >= 0. Nothing can be gained over B but where consortia have places of both sides, or could have: the
+pockets are the smaller side's places, joined where they share a possible hub, each with all hubs that its places could
+have. For a pocket with hubs H
 
     minimise    sum over hubs h in H of max(0, D_h) - v(members of h)
     subject to  every rule, where a place all of whose possible hubs are in H is placed and any other may be left out
@@ -25,7 +26,7 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from allocopt.errors import Infeasible, Stopped
-from allocopt.grouping.bounds import Bound
+from allocopt.grouping.bounds import Bound, hub_prices, place_prices
 from allocopt.grouping.crew import Crew
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
 from allocopt.grouping.programme import Part, build_part
@@ -62,7 +63,7 @@ class Pocket:
 
 @dataclass(frozen=True)
 class Priced:
-    """What prices of places (n,) prove of gross deficit: every legal consortium with hub h has
+    """What prices of places (n,) prove of what is sought in money: every legal consortium with hub h has
     max(0, D) - price(members) >= -short_h, so that the sum of all prices, less that of `short`, is a bound.
     """
 
@@ -70,7 +71,7 @@ class Priced:
     short: Array
     """(n,) by hub"""
     bound: Bound | None = None
-    """Bound P, where it says more than the minimum cut"""
+    """Bound P or T, where it says more than the minimum cut"""
 
     @property
     def value(self) -> float:
@@ -110,7 +111,7 @@ def pocket_programme(pocket: Pocket) -> tuple[Compiled, Array]:
     """
     instance, model = pocket.instance, load_model(pocket.model)
     part = Part(np.unique(pocket.pairs.place), pocket.pairs)
-    compiled = compile_problem(build_part(model, instance, part, [model.objective("gross_deficit")]))
+    compiled = compile_problem(build_part(model, instance, part, [model.objective(instance.aim)]))
     must = {instance.places[p] for p in pocket.must.tolist()}
     cost, integer = compiled.costs[0].copy(), compiled.integer.copy()
     for at in compiled.columns_of("member").tolist():
@@ -187,6 +188,15 @@ def proved(pocket: Pocket, programme: Compiled, cost: Array, prices: Array) -> R
 def cut_prices(instance: Instance, cut: Bound) -> Priced:
     """The prices of a minimum cut: the overspend of the places on its side, and nothing elsewhere."""
     return Priced(np.where(cut.side if cut.side is not None else False, instance.over, 0.0), np.zeros(len(instance)))
+
+
+def known_prices(instance: Instance, pairs: Pairs, bounds: Sequence[Bound]) -> Priced:
+    """The prices of places that the bounds without a solver know best: those of bound T, else of B's minimum cut."""
+    named = {one.name: one for one in bounds}
+    if "T" not in named:
+        return cut_prices(instance, named["B"])
+    price = place_prices(instance, pairs, hub_prices(instance, named["T"]))
+    return Priced(price, np.zeros(len(instance)), named["T"])
 
 
 def pocket_bound(model: str, instance: Instance, pairs: Pairs, cut: Bound, crew: Crew) -> Priced:

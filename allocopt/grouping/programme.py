@@ -212,8 +212,14 @@ def build_part(model: Model, instance: Instance, part: Part, objectives: Sequenc
             raise Infeasible(f"no hub that {', '.join(alone[:10])} may join")
         add_rules(view, model)
         for objective in objectives:
-            view.model.add_component(f"objective_{objective.name}", pyo.Objective(expr=objective.write(view) + 0.0))
+            add_objective(view, objective)
     return Built(view.model, view)
+
+
+def add_objective(view: GroupingView, objective: Objective) -> None:
+    """An objective about groupings with the parameters that the instance has for it."""
+    expression = objective.write(view, **view.instance.aims.get(objective.name, {})) + 0.0
+    view.model.add_component(f"objective_{objective.name}", pyo.Objective(expr=expression))
 
 
 def add_rules(view: GroupingView, model: Model) -> None:

@@ -54,7 +54,7 @@ class RegionJob:
 def solve_region(job: RegionJob) -> Ints | None:
     """The hub of each place of the region at the least gross deficit found, or None where no plan was found."""
     model = load_model(job.model)
-    objectives = [model.objective("gross_deficit")]
+    objectives = [model.objective(job.instance.aim)]
     try:
         found = solve_part(
             model,

@@ -15,7 +15,7 @@ import numpy as np
 
 from allocopt.errors import Infeasible, Stopped
 from allocopt.grouping.bounds import Bound
-from allocopt.grouping.instance import Instance, Ints, Pairs
+from allocopt.grouping.instance import TOLLED, Instance, Ints, Pairs
 from allocopt.grouping.programme import Part, build_part
 from allocopt.model import Model
 from allocopt.problem import Array
@@ -50,8 +50,8 @@ def relaxation(compiled: Compiled, cost: Array, offset: float, *, seconds: float
 
 
 def wanted(instance: Instance) -> bool:
-    """Whether a rule is on that bounds A and B do not know."""
-    return any(instance.on(rule) for rule in (*ROWS, *ROWS_TOO))
+    """Whether crossings cost something, or a rule is on that bounds A and B do not know."""
+    return instance.aim == TOLLED or any(instance.on(rule) for rule in (*ROWS, *ROWS_TOO))
 
 
 def relaxed_bound(model: Model, instance: Instance, pairs: Pairs, parts: Sequence[Ints]) -> tuple[Bound | None, str]:
@@ -75,18 +75,19 @@ def relaxed_bound(model: Model, instance: Instance, pairs: Pairs, parts: Sequenc
 
 
 def compiled_parts(model: Model, instance: Instance, pairs: Pairs, parts: Sequence[Ints]) -> Iterator[Compiled]:
-    """Each part's programme with gross deficit alone."""
+    """Each part's programme with the objective in money that is sought alone."""
     label = np.zeros(len(instance), dtype=np.int64)
     for number, places in enumerate(parts):
         label[places] = number
     of_part = label[pairs.place]
     for number, places in enumerate(parts):
         built = build_part(
-            model, instance, Part(places, pairs.take(of_part == number)), [model.objective("gross_deficit")]
+            model, instance, Part(places, pairs.take(of_part == number)), [model.objective(instance.aim)]
         )
         yield compile_problem(built)
 
 
 def _words(instance: Instance, prices: int) -> str:
     rules = [rule for rule in (*ROWS, *ROWS_TOO) if instance.on(rule)]
+    rules += ["what crossings cost"] if instance.aim == TOLLED else []
     return f"linear relaxation over all hubs with {', '.join(rules)}: proved by {prices:,} row prices"

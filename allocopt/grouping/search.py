@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 
 from allocopt.grouping.anneal import Aim, Bits, Land, anneal, bits_of, land_of
 from allocopt.grouping.instance import Array, Flags, Instance, Ints, Pairs
+from allocopt.grouping.measure import crossing_costs
 from allocopt.grouping.neighbours import Graph, first_neighbours, in_one_piece
 
 NEAR, CLOSE = 80, 20
@@ -86,8 +87,9 @@ class Search:
     # what a plan is worth -------------------------------------------------------------------------------------------
 
     def deficit(self, hub: Ints) -> float:
-        """Gross deficit after pooling, GBP m."""
-        return float(np.maximum(0.0, np.bincount(hub, weights=self.instance.over)).sum())
+        """Gross deficit after pooling, with what crossings cost where that is asked for, GBP m."""
+        crossings = float(crossing_costs(self.instance, hub).sum())
+        return float(np.maximum(0.0, np.bincount(hub, weights=self.instance.over)).sum()) + crossings
 
     def outside(self, hub: Ints) -> Array:
         """How far each consortium lies outside its limits, weighted, (n,) by hub."""
@@ -116,7 +118,7 @@ class Search:
         n = len(hub)
         net = np.bincount(hub, weights=self.instance.over, minlength=n)
         price = np.bincount(hub, weights=self.priced[guide], minlength=n)
-        return np.asarray(np.maximum(0.0, net) - price + self.outside(hub))
+        return np.maximum(0.0, net) - price + self.outside(hub) + crossing_costs(self.instance, hub)
 
     # the start ------------------------------------------------------------------------------------------------------
 
@@ -137,8 +139,8 @@ class Search:
         return self._place_frozen(hub)
 
     def _usual(self) -> float:
-        window = self.instance.said("population_window", "min"), self.instance.said("population_window", "max")
-        wanted = ROOM * window[0] if window[0] else min(USUAL, (window[1] or USUAL) / ROOM)
+        least, most = (self.instance.said("population_window", end) for end in ("min", "max"))
+        wanted = ROOM * least if least else min(USUAL, (most or USUAL) / ROOM)
         return float(max(wanted, self.instance.population.sum() / max(1, len(self.instance) // 3)))
 
     def _by_area(self, places: Ints) -> list[Ints]:
@@ -216,14 +218,14 @@ class Search:
             left = left[hub[left] < 0]
 
     def _nearest(self, hubs: Ints, places: Ints) -> Ints:
-        """The nearest of these hubs that each place may join, -1 where there is none; frozen places may join any."""
+        """The nearest of the cheapest of these hubs to join, -1 where there is none; frozen places may join any."""
         result = np.full(len(self.instance), -1, dtype=np.int64)
         listed = np.zeros(len(self.instance), dtype=bool)
         listed[hubs] = True
         wanted = np.zeros(len(self.instance), dtype=bool)
         wanted[places] = True
         near = self.pairs.take(listed[self.pairs.hub] & wanted[self.pairs.place])
-        order = np.lexsort((near.hub, near.km, near.place))
+        order = np.lexsort((near.hub, near.km, self.instance.tolls(near.place, near.hub), near.place))
         first = np.unique(near.place[order], return_index=True)[1]
         result[near.place[order][first]] = near.hub[order][first]
         own = hubs[wanted[hubs]]
@@ -312,8 +314,7 @@ class Search:
         """
         if self.instance.declared:
             return hub
-        people = np.bincount(hub, weights=self.people, minlength=len(hub))
-        best = hub
+        people, best = np.bincount(hub, weights=self.people, minlength=len(hub)), hub
         for h in np.unique(hub)[np.argsort(people[np.unique(hub)])].tolist():
             if people[h] >= self.land.limits[0] or self.out_of_time():
                 break

@@ -20,7 +20,7 @@ from allocopt.grouping.beforehand import of_small_parts, refuse_hopeless
 from allocopt.grouping.bounds import Bound, bounds_of
 from allocopt.grouping.exact import Answer, Slack, solve_part
 from allocopt.grouping.exempt import Exemption, Fewest, cannot_hold, fewest_of, unions, unreachable, with_exemptions
-from allocopt.grouping.instance import Instance, Ints, Pairs, components, possible_pairs
+from allocopt.grouping.instance import DEFICIT, Instance, Ints, Pairs, components, possible_pairs
 from allocopt.grouping.measure import objective_values
 from allocopt.grouping.national import KNOWN, Wanted, search_nation
 from allocopt.grouping.neighbours import Graph, graph_of
@@ -126,10 +126,10 @@ def evaluated(task: Task, hub: Ints) -> Solution:
             task,
             number,
             value=final[one.name],
-            bound=best.value if one.name == "gross_deficit" else 0.0,
+            bound=best.value if one.name == task.instance.aim else 0.0,
             cap=final[one.name],
             final=final[one.name],
-            by=f"bound {best.name}" if one.name == "gross_deficit" else "none",
+            by=f"bound {best.name}" if one.name == task.instance.aim else "none",
             method="given",
         )
         for number, one in enumerate(task.objectives)
@@ -166,9 +166,9 @@ def _nationally(
     task: Task, exempt: tuple[Exemption, ...], graph: Graph | None, pairs: Pairs, parts: list[Ints]
 ) -> Solution:
     """The whole instance searched, with the certificates of the bounds."""
-    names = [one.name for one in task.objectives]
-    if names[:1] != ["gross_deficit"] or not set(names) <= {"gross_deficit", "travel", "moves", "crossings"}:
-        raise Stopped("at national size a search starts from gross_deficit: list it first")
+    names, aim = [one.name for one in task.objectives], task.instance.aim
+    if names[:1] != [aim] or not set(names) <= {DEFICIT, aim, "travel", "moves", "crossings"}:
+        raise Stopped(f"at national size a search starts from {aim}: list it first")
     refuse_hopeless(task.instance, pairs, parts)
     more = of_small_parts(task.model, task.instance, pairs, parts, max(10.0, task.solver.time_limit / 10))
     if more and task.grouping.exempt == "none":
@@ -197,7 +197,7 @@ def _nationally(
     stages = []
     for number, name in enumerate(names):
         value, bound, cap, by = final[name], 0.0, final[name], "none"
-        if name == "gross_deficit":
+        if name == aim:
             value, bound, cap = found.deficit, best.value, found.cap
             by = "highs" if best.name == "L" else f"bound {best.name}"
         elif name == "travel" and found.travel_least > 0:
@@ -312,12 +312,12 @@ def run_job(job: Job) -> Answer | None:
 def _stages(
     task: Task, answers: Sequence[Answer], bounds: Sequence[Bound], final: Mapping[str, float]
 ) -> tuple[Stage, ...]:
-    """The parts' stages added up; gross deficit is certified by the best bound there is."""
+    """The parts' stages added up; the objective in money that is sought is certified by the best bound there is."""
     stages = []
     for number, objective in enumerate(task.objectives):
         value, bound, cap = (sum(getattr(one, name)[number] for one in answers) for name in ("value", "bound", "cap"))
         by = "highs"
-        if objective.name == "gross_deficit":
+        if objective.name == task.instance.aim:
             best = max(bounds, key=lambda one: one.value)
             if best.value >= bound - 1e-9 * max(1.0, abs(bound)):
                 bound, by = min(value, best.value), f"bound {best.name}"

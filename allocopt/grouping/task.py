@@ -41,7 +41,7 @@ class Task:
     tell: Callable[[str], None] = lambda step: None  # noqa: ARG005 - the default listener ignores it
     started: float = field(default_factory=time.perf_counter)
     allowance: float | None = None
-    """What gross deficit leaves to the objectives after it, as a share; without it, `solver.slack`"""
+    """What the objective in money leaves to the objectives after it, as a share; without it, `solver.slack`"""
 
     @property
     def left(self) -> float:
@@ -58,5 +58,5 @@ class Task:
     def slack(self, number: int, places: int) -> Slack:
         """What a stage of a part leaves to the next."""
         least = self.solver.slack_at_least * places / len(self.instance) if self.objectives[number].is_money else 1e-9
-        own = self.objectives[number].name == "gross_deficit" and self.allowance is not None
+        own = self.objectives[number].name == self.instance.aim and self.allowance is not None
         return Slack(float(self.allowance or 0.0) if own else self.solver.slack, least)

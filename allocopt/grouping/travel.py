@@ -4,9 +4,10 @@ by the nearest people that a consortium's minimum needs.
 For any prices t_h in [0, 1], l >= 0, a_h >= 0, b_h >= 0, every plan within the cap C and the population window [L, U]
 has
 
-    travel  >=  sum_p min_h (c_ph + l t_h over_p + (b_h - a_h) n_p)  -  l C  +  sum_h (a_h L - b_h U)
+    travel  >=  sum_p min_h (c_ph + l (t_h over_p + k_ph) + (b_h - a_h) n_p)  -  l C  +  sum_h (a_h L - b_h U)
 
-because max(0, D_h) >= t_h D_h. Subgradient steps improve the prices; whatever they are, the sum is a bound.
+because max(0, D_h) >= t_h D_h; k_ph is what a crossing costs, where the cap counts it. Subgradient
+steps improve the prices; whatever they are, the sum is a bound.
 
 Where hubs are free and a consortium has at least L people, those of hub h travel on average a_h or more, the mean over
 the L people nearest to h that may join it (more people only lie further away), and 0 where h is excused from L; each
@@ -32,19 +33,19 @@ def travel_bound(instance: Instance, pairs: Pairs, cap: float, *, rounds: int = 
     number[hubs] = np.arange(len(hubs))
     hub, place = number[pairs.hub], pairs.place
     cost = instance.population[place] * pairs.km / instance.population.sum()
-    first = np.flatnonzero(np.diff(place, prepend=-1))
+    tolls, first = instance.tolls(pairs.place, pairs.hub), np.flatnonzero(np.diff(place, prepend=-1))
     over, price, slope = instance.over, np.full(len(hubs), 0.5), 0.0
     best, step = 0.0, 1.0
     scale = float(np.abs(over).sum())
     for turn in range(rounds):
-        weighted = cost + slope * price[hub] * over[place]
+        weighted = cost + slope * price[hub] * over[place] + slope * tolls
         least = np.minimum.reduceat(weighted, first)
         value = float(least.sum()) - slope * cap
         best = max(best, value)
         at = first + _argmin(weighted, first, least)
         net = np.bincount(hub[at], weights=over[place[at]], minlength=len(hubs))
         step = 1.0 / (1 + turn / 50)
-        slope = max(0.0, slope + step * (float(price @ net) - cap) * 2.0 / scale / 10)
+        slope = max(0.0, slope + step * (float(price @ net) + float(tolls[at].sum()) - cap) * 2.0 / scale / 10)
         price = np.clip(price + step * 0.02 * np.sign(net) * np.minimum(1.0, np.abs(net) / 5.0), 0.0, 1.0)
     return best
 

@@ -35,11 +35,10 @@ def show_grouping(out: Console, found: Run) -> None:
     out.print(table("Rules", ["rule", "price"], rules, left=2))
     for one in said["bounds"]:
         out.print(f"bound {one['name']}, {say_money(one['value'])}: {escape(one['words'])}")
-    rows = [
-        [_cell(name, row[name]) for name in found.tables["comparison"].columns]
-        for row in found.tables["comparison"].to_dict("records")
-    ]
-    heads = [name.removesuffix("_gbp").replace("_", " ") for name in found.tables["comparison"].columns]
+    plans = found.tables["comparison"]
+    columns = [name for name in plans.columns if name != "crossing_cost_gbp" or plans[name].any()]
+    rows = [[_cell(name, row[name]) for name in columns] for row in plans.to_dict("records")]
+    heads = [name.removesuffix("_gbp").replace("_", " ") for name in columns]
     out.print(table("Comparison", heads, rows))
     show_stress(said.get("stress", {}))
     out.print(escape(said["summary"]))

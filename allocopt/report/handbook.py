@@ -27,9 +27,9 @@ search. A change of any byte is found by the hashes in timing.json; what follows
 **Recomputed**: every column of groups.csv, consortia.csv, comparison.csv, travel_frontier.csv, effects.csv and
 alternatives.csv and every figure of places.csv; headline and summary; every rule, with its parameters, and where it
 binds; every objective, gap, cap and proof; a given grouping against its table, and the rules that it breaks; bounds A,
-B, C, N and P. Present groups and nearest hubs are held against the inputs. Plans that were solved for (optimal within
-and across areas, the points of a frontier, one after the other, the plan without a rule) are kept in certificate.npz:
-each obeys its rules, and its figures are its own.
+B, C, N, P and T. Present groups and nearest hubs are held against the inputs. Plans that were solved for (optimal
+within and across areas, the points of a frontier, one after the other, the plan without a rule) are kept in
+certificate.npz: each obeys its rules, and its figures are its own.
 
 **What a rule costs**: the plan without the rule obeys the others, its objective makes `price` and `without`;
 `without_least` and `without_most` follow from the bounds with the rule and without (`without_bound`, `without_by`).

@@ -29,6 +29,8 @@ GROUPING_WORDS = {
     "consortia": "consortia",
     "unpooled_deficit_gbp": "gross deficit before pooling",
     "gross_deficit_gbp": "gross deficit after pooling",
+    "crossing_cost_gbp": "what places outside their hub's area count",
+    "deficit_and_crossings_gbp": "gross deficit with what they count",
     "bound_gbp": "  proven: no grouping within the rules has less than",
     "rules_broken": "  places or consortia at which this one breaks rules",
     "gross_surplus_gbp": "gross surplus after pooling",
