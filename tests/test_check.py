@@ -183,6 +183,16 @@ def test_set_values_and_a_parent_in_another_folder_need_nothing_more(tmp_path):
     assert verify(found, scenario=child).passed  # the table lies beside the parent that states it
 
 
+def test_a_table_that_is_named_with_its_folder_and_without_is_one_file(tmp_path):
+    """The scenario names places.csv; for the baseline alone the same file is named with its folder."""
+    folder = solved(tmp_path, set={"inputs.baseline.table": str(tmp_path / "places.csv")})
+    assert len(json.loads((folder / "run.json").read_text(encoding="utf-8"))["inputs"]) == 1
+    verdict = verify(folder)
+    assert verdict.passed, failed(verdict)
+    (tmp_path / "places.csv").write_text((tmp_path / "places.csv").read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert "input places.csv" in failed(verify(folder))
+
+
 def test_a_run_whose_inputs_have_moved_says_what_to_do(run, tmp_path):
     shutil.move(run.parents[1], tmp_path / "moved")
     folder = tmp_path / "moved" / "runs" / run.name

@@ -157,10 +157,13 @@ def check_files(record: Plain, tables: Mapping[str, Path | None]) -> Iterator[Ch
     named = {str(_said_at(record, which)): path for which, path in tables.items()}
     listed = {one["file"]: one for one in record["inputs"]}
     odd = [f"run.json lists {name}, which its scenario does not name" for name in listed if name not in named]
-    odd += [f"run.json does not list {name}, which its scenario names" for name in named if name not in listed]
+    read = {path.resolve() for name, path in named.items() if path is not None and name in listed}
+    again = {name for name, path in named.items() if name not in listed and path is not None and path.resolve() in read}
+    needed = [name for name in named if name not in again]  # a file named in two ways is read and listed once
+    odd += [f"run.json does not list {name}, which its scenario names" for name in needed if name not in listed]
     yield compared("input files listed", odd, f"the {len(listed)} files that the scenario names")
-    for name, path in named.items():
-        yield _same_bytes(name, path, listed.get(name, {}))
+    for name in needed:
+        yield _same_bytes(name, named[name], listed.get(name, {}))
 
 
 def _same_bytes(name: str, path: Path | None, listed: Plain) -> Check:
