@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from four_places import PLACES as FOUR
 from four_places import four_places
 from test_consortia import PLACES, SCENARIO
 from test_joint import PLACES as JOINT_PLACES
@@ -101,6 +102,58 @@ def searched(folder: Path) -> Path:
         return _run(_five(folder, text), {**sets, "solver.time_limit": "4s"})
 
 
+TOLL = "deficit_and_crossings: {per_place: £2.5m, per_head: £20}"
+
+
+def crossings_priced(folder: Path) -> Path:
+    """Crossings cost something: one is worth it, everything beside the plan asked for."""
+    sets = {**EVERYTHING, "objectives": f"[{TOLL}, travel, moves]", "rules.population_window": "{min: 30000}"}
+    return _run(_five(folder), sets)
+
+
+def crossings_given(folder: Path) -> Path:
+    """The same counted for a grouping from a table, in which D has its hub in another area."""
+    path = four_places(
+        folder,
+        grouping=f"hub: hub, compare: {COMPARED}, frontier: [10%]",
+        given=GIVEN.replace("D,two,C", "D,one,A"),
+        objectives=f"{TOLL.replace('£2.5m', '£0.3m')}, travel",
+        places=FOUR.replace("9.5,10", "9.4,10").replace("-1,E,0,g2", "-1,W,0,g2"),
+        rules="reach: {max: 20 km}",
+    )
+    return _run(path, {"report.rule_prices": "true"})
+
+
+def crossings_jointly(folder: Path) -> Path:
+    """Allocation and grouping in one programme: B and C are with D, in another area."""
+    places = JOINT_PLACES.replace("25,west,1", "25,east,1").replace("24,west,0", "24,east,0")
+    sets = {"rules.growth_ceiling.rate": "5.5%", "rules.locked.places": "{B: D, C: D, E: D}"}
+    sets |= {"objectives": f"[{TOLL}, shortfall_below_target, travel]"}
+    return _run(_five(folder, JOINT, places), {**sets, "report.rule_prices": "true"})
+
+
+def crossings_searched(folder: Path) -> Path:
+    """Declared hubs and a price of crossings, searched as a nation is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(solution, "EXACT_PAIRS", 0)
+        sets = {"grouping.deterministic": "true", "objectives": f"[{TOLL}, travel]", "solver.time_limit": "4s"}
+        return _run(_five(folder), {**sets, "grouping.alternatives": "{number: 1, within: 100%, differ: 1}"})
+
+
 CASES = {
-    one.__name__: one for one in (declared, within_areas, free, given, after_an_allocation, jointly, bounded, searched)
+    one.__name__: one
+    for one in (
+        declared,
+        within_areas,
+        free,
+        given,
+        after_an_allocation,
+        jointly,
+        bounded,
+        searched,
+        crossings_priced,
+        crossings_given,
+        crossings_jointly,
+        crossings_searched,
+    )
 }

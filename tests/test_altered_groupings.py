@@ -122,6 +122,25 @@ def test_the_optimal_grouping_within_areas_is_looked_at_again(folders):
     assert "its plan breaks population_window at A" in words
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "check", "words"),
+    [
+        ("T.prices", lambda one: one / 2, "bound T", "the kept prices prove only GBP"),
+        ("T.prices", lambda one: one + 1, "bound T", "a kept price of bound T is not between 0 and 1"),
+        ("T.rows", lambda one: np.full_like(one, b"Z"), "bound T", "1 of the kept prices are of rows"),
+        ("priced.reach.prices", lambda one: one / 2, "price reach", "bound T is"),
+        ("beside.optimal across areas.prices", lambda one: one / 2, "comparison, optimal across areas", "bound T is"),
+    ],
+)
+def test_the_prices_of_bound_t_are_evaluated_again_wherever_they_stand(folders, name, change, check, words):
+    """The run's own, those of a plan beside it, and those of what a rule costs."""
+
+    def altered(arrays):
+        arrays[name] = change(arrays[name])
+
+    assert words in rewritten(folders("crossings_searched"), altered)[check]
+
+
 def test_what_is_by_branch_and_bound_is_not_called_proved(folders):
     """A price whose bound is the solver's own says so."""
     record = json.loads((folders("jointly") / "run.json").read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from grouping_cases import brute_force, checked, legal_plans, random_instance, task
+from link_cases import on_own_graph
 from situations import on
 from test_consortia import PLACES, SCENARIO, groups_of
 from test_joint import PLACES as JOINT_PLACES
@@ -71,6 +72,27 @@ def test_the_optimum_is_that_of_exhaustive_enumeration_and_no_bound_lies_above_i
         sharper += bounds["T"].value > bounds["B"].value + 0.01
     assert solvable >= 11
     assert sharper >= 2
+
+
+@pytest.mark.parametrize("batch", range(3))
+def test_crossings_are_priced_where_consortia_hang_together_by_a_table_of_links(batch):
+    """Bound T knows that no consortium reaches across what the table cuts off, and is re-proved on the same table."""
+    solvable = 0
+    for seed in range(200 + batch * 20, 220 + batch * 20):
+        instance, where = on_own_graph(seed)
+        instance = priced(instance, *RATES[seed % len(RATES)])
+        best = brute_force(instance, where, [TOLLED, "travel"])
+        if best is None:
+            continue
+        solvable += 1
+        found = solution.solve_grouping(task(instance, [TOLLED, "travel"]))
+        plan, said = checked(instance, where, found.hub), f"seed {seed}, links {instance.links.tolist()}"
+        assert not broken_rules(plan), said
+        assert [stage.final_value for stage in found.stages] == pytest.approx(best, abs=2e-6), said
+        bound = next(one for one in found.bounds if one.name == "T")
+        assert bound.value <= best[0] + 1e-6, said
+        assert bound.value == pytest.approx(price_bound(plan, bound.prices, instance.may_hub), abs=1e-9), said
+    assert solvable >= 3
 
 
 def test_a_crossing_that_costs_nothing_is_gross_deficit_and_one_that_costs_most_is_the_ban():
@@ -377,6 +399,19 @@ def test_alternatives_and_the_frontier_keep_to_the_price(scenario, tmp_path):
     assert (frontier["gross_deficit_gbp"] + frontier["crossing_cost_gbp"] <= frontier["deficit_at_most_gbp"] + 1).all()
     assert frontier["plan"].str.startswith("deficit with crossings up to").all()
     assert verify(run.folder).passed
+
+
+def test_a_table_of_links_holds_for_everything_beside_the_plan(scenario, tmp_path):
+    """A and E are no neighbours: E may cross to A only through C, which lies with A."""
+    (tmp_path / "links.csv").write_text("place,neighbour\nA,B\nB,C\nC,E\nE,D\nC,A\n", encoding="utf-8")
+    more = {"grouping.alternatives": "{number: 1, within: 100%, differ: 1}", "grouping.frontier": "[0%, 50%]"}
+    more |= {"rules.contiguity.graph": str(tmp_path / "links.csv"), "report.rule_prices": "true"}
+    run = allocopt.run(scenario, out=tmp_path / "runs", set=asked("per_place: £3m", "travel") | more)
+    assert (groups_of(run)["C"], groups_of(run)["E"]) == ("A", "A")
+    assert run.headline["deficit_and_crossings_gbp"] == 5_000_000
+    assert len(run.tables["travel_frontier"]) == 2
+    verdict = verify(run.folder)
+    assert verdict.passed, [one for one in verdict.checks if not one.passed]
 
 
 def test_a_place_is_told_what_crossing_would_cost(scenario, tmp_path):
