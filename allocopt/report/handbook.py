@@ -36,8 +36,8 @@ certificate.npz: each obeys its rules, and its figures are its own.
 
 **By branch and bound**: a bound that is said to be `by: highs` (bound L is one) is the solver's own. It is held below
 the plan and against its gap, and not proved again; so are the least travel of a frontier (`travel_bound_km`), a bound
-on travel from prices, and what a search leaves to a frontier's row (`deficit_at_most_gbp`, where its rate applies to
-each part). `bound_by` says it of each row of the comparison.
+on travel from prices, and what a frontier's row may have (`deficit_at_most_gbp`, held above what its plan has) where
+the run is searched or the rate applies to each part. `bound_by` says it of each row of the comparison.
 
 **Not checked again**: the value that a stage had before those after it took their slack, but for its gap and its cap
 (its plan is not kept); rules and objectives about allocations that have no second implementation, in plans without a
