@@ -24,12 +24,10 @@ little.
                 number of p with present(p) != present(h) <= M                              moves
 
 Symbols: x_ph = 1 where place p belongs to the consortium whose hub is place h (x_hh = 1 where it exists), s_p
-expected spend,
-b_p the budget that p brings (GBP m), n_p people, km_ph great-circle distance, D_h = sum_p (b_p - s_p) x_ph the
-consortium's
-balance, B_h = sum_p b_p x_ph its budget, a its area (the nation where areas may be crossed), i_p deprivation score,
-I its mean in a, r_p = max(0, b_p - s_p) surplus,
-c and e what a place and one of its people count where a boundary is crossed.
+expected spend, b_p the budget that p brings (GBP m), n_p people, km_ph great-circle distance, D_h = sum_p (b_p - s_p)
+x_ph the consortium's balance, B_h = sum_p b_p x_ph its budget, a its area (the nation where areas may be crossed), i_p
+deprivation score, I its mean in a, r_p = max(0, b_p - s_p) surplus, c and e what a place and one of its people count
+where a boundary is crossed.
 Source: NHS Commissioning Board, clinical commissioning group configuration tests, 2012; the measure is gross deficit
 after pooling.
 """

@@ -3,10 +3,9 @@ in words.
 
 A. Areas that consortia may not cross: sum over areas of max(0, overspend of the area).
 B. Reach: total overspend less the most that surpluses can offset, a surplus offsetting an overspend only where the
-two places
-   could share a consortium: a maximum flow overspender -> hub -> surplus place. The minimum cut is the certificate: a
-   set of
-   overspenders S and the surpluses N(S) that share a possible hub with any of them, bound = over(S) - surplus(N(S)).
+   two places could share a consortium: a maximum flow overspender -> hub -> surplus place. The minimum cut is the
+   certificate: a set of overspenders S and the surpluses N(S) that share a possible hub with any of them,
+   bound = over(S) - surplus(N(S)).
 T. Crossings of areas that cost c_ph: for any prices t_h in [0, 1]
 
     sum_h max(0, D_h) + sum_ph c_ph x_ph  >=  sum_p min_h (t_h over_p + c_ph)    over the hubs h that p may join
