@@ -34,7 +34,7 @@ Measured in November 2026 on two cores that other programmes shared (spopt 0.7, 
     spopt SKATER                      84.6  100.0%  11.93      9     0      3  no
     GerryChain bursts                  0.0    0.0%  13.64      6     0     12  no
 
-    map, England (`--contest map`): 7,209 practices, unpooled GBP 3,398m, 240 s of processor time a method; bound GBP 307.3m
+    map, England (`--contest map`): 7,209 practices, unpooled GBP 3,398m, 240 s of processor time each; bound GBP 307.3m
     allocopt                         376.2   18.3%   5.95    442     0    172  no
     spopt max-p                    1,942.2   84.2%   7.16    491     0    250  no
     spopt SKATER         no answer in 300 s of processor time
