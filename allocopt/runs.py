@@ -208,6 +208,7 @@ def _choice_run(facts: Facts, tell: Tell) -> Run:
 
 def explained(facts: Facts, failure: Infeasible, tell: Tell) -> Infeasible:
     """The failure with its reasons and cures: of the allocation, and of the grouping where that can be made."""
+    from allocopt.consortia import models_before  # noqa: PLC0415 - as below
     from allocopt.diagnose import diagnose  # noqa: PLC0415 - few runs have no solution
     from allocopt.grouping.joint import about_allocations  # noqa: PLC0415 - as above
 
@@ -216,8 +217,9 @@ def explained(facts: Facts, failure: Infeasible, tell: Tell) -> Infeasible:
     if load_model(facts.loaded.scenario.model[-1]).kind not in GROUPED:
         return diagnose(facts, model, failure)
     if model.kind != "grouping":
-        allocating = about_allocations(model) if model.kind == "joint" else model
-        found = diagnose(facts, allocating, Infeasible(failure.message))
+        joint = model.kind == "joint"
+        allocating, first = (about_allocations(model), facts) if joint else (model, models_before(facts))
+        found = diagnose(first, allocating, Infeasible(failure.message))
         if found.cures:
             return found
     from allocopt.diagnose_grouping import diagnose_grouping  # noqa: PLC0415 - its loops load numba

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from four_places import four_places
 from grouping_cases import legal_plans, random_instance
 from grouping_scenarios import NEEDS, least, number, scenario_of
 from test_joint import PLACES as JOINT_PLACES
@@ -365,3 +366,16 @@ def test_a_part_that_is_too_large_leaves_the_others_to_be_diagnosed(six, monkeyp
     assert "not tried, being too large or not done in time: rules.population_window.min" in str(failure)
     assert "without any one of them the others can" not in str(failure)
     assert not any(cure.verified for cure in failure.cures)
+
+
+@pytest.mark.parametrize("objective", ["gross_deficit", "deficit_and_crossings: {per_place: £100k}"])
+def test_a_grouping_that_cannot_be_made_after_an_allocation_is_explained(tmp_path, objective):
+    """A and C are declared hubs, which belong to their own consortia: they are not together."""
+    path = four_places(tmp_path, rules="together: {groups: [[A, C]]}", objectives=objective)
+    text = path.read_text(encoding="utf-8").replace("model: consortia", "model: [pace_of_change, consortia]")
+    text = text.replace("budget: baseline", "budget: allocation")
+    text = text.replace("rules: {", "rules: {growth_floor: {rate: -3%}, growth_ceiling: {rate: 4%}, ")
+    text = text.replace("objectives: [", "objectives: [shortfall_below_target, ")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(Infeasible, match="together"):
+        allocopt.run(path, out=None)

@@ -149,3 +149,18 @@ def test_a_grouping_within_the_rules_keeps_its_gap(tmp_path):
 def test_a_place_without_a_consortium_is_cited(tmp_path):
     with pytest.raises(ScenarioFault, match=r"no consortium is given for D \(line 5\)"):
         allocopt.run(four_places(tmp_path, given=table("A,one,A", "B,one,A", "C,two,C", "D,,")), out=None)
+
+
+@pytest.mark.parametrize("objective", ["gross_deficit", "deficit_and_crossings: {per_place: £100k}"])
+def test_bounds_beside_a_given_grouping_know_which_hubs_could_gather_the_minimum(tmp_path, objective):
+    """Within 6 km hub A could gather A and B, 20,000 people of 25,000: A has nobody to offset its £1m with."""
+    path = four_places(
+        tmp_path,
+        grouping="hubs: optional, hub: hub",
+        given="code,group,hub\nA,one,C\nB,one,C\nC,one,C\nD,one,C\n",
+        objectives=objective,
+        rules="reach: {max: 6 km}, population_window: {min: 25000}",
+    )
+    run = allocopt.run(path, out=tmp_path / "runs")
+    assert next(one["value"] for one in run.record["bounds"] if one["name"] == "B") == pytest.approx(1.0)
+    assert [one for one in verify(run.folder).checks if not one.passed] == []

@@ -22,7 +22,7 @@ from allocopt.consortia.joint import first_stage
 from allocopt.consortia.keeping import HIGHS, Arrays, kept_plan, kept_proof
 from allocopt.errors import Infeasible, InputFault, Stopped
 from allocopt.grouping.bounds import Bound, bounds_of
-from allocopt.grouping.instance import Instance, components, possible_pairs
+from allocopt.grouping.instance import Instance, components, legal_pairs, possible_pairs
 from allocopt.grouping.jointly import PIECE_PAIRS
 from allocopt.grouping.solution import CONTIGUOUS_PAIRS, EVALUATED, EXACT_PAIRS, solve_grouping
 from allocopt.model import Rule
@@ -123,7 +123,7 @@ def _quick_bound(found: Consortia, instance: Instance) -> tuple[float, str, Arra
     free = not instance.on("reach") and not instance.on("stay_in_area")
     if found.model.kind == "joint" or (free and len(instance) * len(instance.hubs) > FLOW_PAIRS):
         return net
-    pairs = possible_pairs(instance)
+    pairs = legal_pairs(instance, possible_pairs(instance))
     bounds: tuple[Bound, ...] = bounds_of(instance, pairs) if len(pairs) <= FLOW_PAIRS else ()
     best = max(bounds, key=lambda one: one.value, default=None)
     if best is None or best.value <= net[0]:

@@ -25,7 +25,7 @@ from allocopt.grouping.hubs import Opening
 from allocopt.grouping.instance import Flags, Instance, Ints, Pairs, legal_pairs, possible_pairs
 from allocopt.grouping.lift import lifted_bound
 from allocopt.grouping.mixes import Mix, unsplit
-from allocopt.grouping.neighbours import Graph
+from allocopt.grouping.neighbours import Graph, in_one_piece
 from allocopt.grouping.pockets import (
     Pocket,
     Priced,
@@ -145,6 +145,7 @@ def search_nation(model: Model, instance: Instance, wanted: Wanted, graph: Graph
         hub = search.shorten(hub, cap, min(_steps(wanted) // 3, TRAVEL_STEPS * len(hub)))
         least = travel_bound(found, pairs, cap)
     found, more = _legal(search, instance, hub, wanted)
+    _connected(graph, hub)
     return Found(found, hub, bounds, (*exemptions, *more), deficit, cap, least, (*notes, *_unproven(more)))
 
 
@@ -366,6 +367,15 @@ def _legal(search: Search, instance: Instance, hub: Ints, wanted: Wanted) -> tup
             "more time, widen the limit, or let grouping.exempt: least name them"
         )
     return with_exemptions(instance, tuple(more)), tuple(more)
+
+
+def _connected(graph: Graph | None, hub: Ints) -> None:
+    """Raises Stopped where the search left the members of a consortium in several pieces."""
+    if graph is not None and not in_one_piece(graph, hub):
+        raise Stopped(
+            "no plan was found whose consortia hang together: allow more time, ease reach or the areas, or let more "
+            "places be hubs"
+        )
 
 
 def _unproven(more: tuple[Exemption, ...]) -> list[str]:

@@ -20,7 +20,7 @@ from allocopt.grouping.beforehand import of_small_parts, refuse_hopeless
 from allocopt.grouping.bounds import Bound, bounds_of
 from allocopt.grouping.exact import Answer, Slack, solve_part
 from allocopt.grouping.exempt import Exemption, Fewest, cannot_hold, fewest_of, unions, unreachable, with_exemptions
-from allocopt.grouping.instance import DEFICIT, Instance, Ints, Pairs, components, possible_pairs
+from allocopt.grouping.instance import DEFICIT, Instance, Ints, Pairs, components, legal_pairs, possible_pairs
 from allocopt.grouping.measure import objective_values
 from allocopt.grouping.national import KNOWN, Wanted, search_nation
 from allocopt.grouping.neighbours import Graph, graph_of
@@ -84,7 +84,7 @@ def solve_grouping(task: Task) -> Solution:
 def _all_bounds(task: Task, pairs: Pairs, parts: Sequence[Ints]) -> tuple[tuple[Bound, ...], tuple[str, ...]]:
     """Bounds A, B and C, and in words why C was not computed where it would say more."""
     relaxed, unsaid = relaxed_bound(task.model, task.instance, pairs, parts)
-    found = bounds_of(task.instance, pairs)
+    found = bounds_of(task.instance, legal_pairs(task.instance, pairs))
     return (*found, *([relaxed] if relaxed else [])), ((unsaid,) if unsaid else ())
 
 
