@@ -107,7 +107,7 @@ def _before(found: Consortia) -> tuple[dict[str, Any] | None, dict[str, Kept]]:
 
 
 def _warnings(found: Consortia) -> list[str]:
-    said = [f"exempted, because the rules cannot hold otherwise: {one.words}" for one in found.solution.exemptions]
+    said = [f"exempted: {one.words}" for one in found.solution.exemptions]
     if found.solution.exemptions and not any("not proven" in note for note in found.solution.notes):
         said.append(
             "these are the fewest exemptions that make the rules possible, proven over all parts that they could join; "
