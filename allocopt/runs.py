@@ -195,6 +195,7 @@ def _grouping_run(facts: Facts, tell: Tell) -> Run:
         said["alternatives"] = compare.alternatives_record(made, plans)
         few = said["alternatives"]["found"] < said["alternatives"]["asked"]
         said["warnings"] += [said["alternatives"]["words"]] if few else []
+        said["warnings"] += compare.cheaper_words(made, plans)
     return Run(said, tables, None, made, kept | named(beside))
 
 

@@ -15,8 +15,11 @@ from test_joint import PLACES, SCENARIO
 import allocopt
 from allocopt.check.folder import verify
 from allocopt.check.grouping import broken_rules, objectives
+from allocopt.consortia import Consortia
+from allocopt.consortia.compare import cheaper_words
 from allocopt.grouping import alternatives as room
 from allocopt.grouping.alternatives import Wish, alternatives, another_plan, differences
+from allocopt.grouping.measure import costs
 from allocopt.grouping.solution import solve_grouping
 from allocopt.model import load_model
 from allocopt.settings import Solver
@@ -109,3 +112,21 @@ def test_a_run_writes_its_alternatives_and_verify_reads_them_again(tmp_path):
     table["hub"] = table["place"].map(table[table["plan"] == 0].set_index("place")["hub"])
     table.to_csv(run.folder / "alternatives.csv", index=False)
     assert {one.name for one in verify(run.folder).checks if not one.passed} >= {"alternatives"}
+
+
+def test_an_alternative_that_costs_less_than_the_plan_is_told(tmp_path):
+    """The plan is taken to have reached GBP 0.5m more than it did, as a search that stopped early would."""
+    (tmp_path / "places.csv").write_text(PLACES, encoding="utf-8")
+    text = SCENARIO.replace("model: joint", "model: consortia").replace(", shortfall_below_target", "")
+    text = text.replace("  growth_floor: {rate: 3%}\n  growth_ceiling: {rate: 7%}\n", "")
+    (tmp_path / "five.yaml").write_text(text, encoding="utf-8")
+    found = allocopt.run(tmp_path / "five.yaml").plan
+    assert isinstance(found, Consortia)
+    plans = [found.solution.hub, found.solution.hub]
+    assert cheaper_words(found, plans) == []
+    first = found.solution.stages[0]
+    assert first.name == "gross_deficit"
+    least = float(costs(found.solution.instance, found.solution.hub).sum())
+    worse = replace(found.solution, stages=(replace(first, value=least + 0.5), *found.solution.stages[1:]))
+    (said,) = cheaper_words(replace(found, solution=worse), plans)
+    assert said.startswith("alternative 1 has £500,000 less gross deficit than the search reached before it")

@@ -25,6 +25,9 @@ from allocopt.grouping.measure import costs, hubs_of_labels
 from allocopt.grouping.solution import EVALUATED, solve_grouping
 from allocopt.settings import Grouping
 
+CHEAPER = 1e-6
+"""GBP m: an alternative that costs less by this is told."""
+
 
 def tables_of_run(
     found: Consortia, plans: Sequence[Ints]
@@ -168,4 +171,18 @@ def alternatives_record(found: Consortia, plans: Sequence[Ints]) -> dict[str, An
     }
 
 
-__all__ = ["comparison_of", "plans_of", "tables_of_run"]
+def cheaper_words(found: Consortia, plans: Sequence[Ints]) -> list[str]:
+    """For each alternative that costs less than the plan's stage reached: that the plan is not the best there is."""
+    solution = found.solution
+    instance = solution.instance
+    reached = next((one.value for one in solution.stages if one.name == instance.aim), -np.inf)
+    less = {k: reached - float(costs(instance, hub).sum()) for k, hub in enumerate(plans) if k}
+    return [
+        f"alternative {k} has £{1e6 * gain:,.0f} less {instance.aim_words} than the search reached before it: the plan "
+        "is not the least there is; allow a longer solver.time_limit, or give that plan as grouping.table"
+        for k, gain in less.items()
+        if gain > CHEAPER
+    ]
+
+
+__all__ = ["cheaper_words", "comparison_of", "plans_of", "tables_of_run"]
