@@ -15,7 +15,7 @@ from test_joint import PLACES, SCENARIO
 import allocopt
 from allocopt.check.folder import verify
 from allocopt.check.grouping import broken_rules, objectives
-from allocopt.consortia import Consortia
+from allocopt.consortia import Consortia, compare
 from allocopt.consortia.compare import cheaper_words
 from allocopt.grouping import alternatives as room
 from allocopt.grouping.alternatives import Wish, alternatives, another_plan, differences
@@ -129,4 +129,17 @@ def test_an_alternative_that_costs_less_than_the_plan_is_told(tmp_path):
     least = float(costs(found.solution.instance, found.solution.hub).sum())
     worse = replace(found.solution, stages=(replace(first, value=least + 0.5), *found.solution.stages[1:]))
     (said,) = cheaper_words(replace(found, solution=worse), plans)
-    assert said.startswith("alternative 1 has £500,000 less gross deficit than the search reached before it")
+    other = replace(worse, stages=(replace(first, name="travel"), *worse.stages))
+    assert cheaper_words(replace(found, solution=other), plans) == []  # held to an objective that was sought before
+    assert said.startswith("alternative 1 has £500,000 less gross deficit than the plan's first stage reached")
+
+
+def test_a_run_with_alternatives_warns_of_those_that_cost_less(tmp_path, monkeypatch):
+    monkeypatch.setattr(compare, "cheaper_words", lambda _found, plans: [f"{len(plans)} plans were compared"])
+    (tmp_path / "places.csv").write_text(PLACES, encoding="utf-8")
+    text = SCENARIO.replace("model: joint", "model: consortia").replace(", shortfall_below_target", "")
+    text = text.replace("  growth_floor: {rate: 3%}\n  growth_ceiling: {rate: 7%}\n", "")
+    text = text.replace("{compare:", f"{{alternatives: {ALTERNATIVES}, compare:")
+    (tmp_path / "five.yaml").write_text(text, encoding="utf-8")
+    run = allocopt.run(tmp_path / "five.yaml")
+    assert f"{run.record['alternatives']['found'] + 1} plans were compared" in run.record["warnings"]

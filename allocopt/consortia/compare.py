@@ -172,14 +172,17 @@ def alternatives_record(found: Consortia, plans: Sequence[Ints]) -> dict[str, An
 
 
 def cheaper_words(found: Consortia, plans: Sequence[Ints]) -> list[str]:
-    """For each alternative that costs less than the plan's stage reached: that the plan is not the best there is."""
-    solution = found.solution
-    instance = solution.instance
-    reached = next((one.value for one in solution.stages if one.name == instance.aim), -np.inf)
-    less = {k: reached - float(costs(instance, hub).sum()) for k, hub in enumerate(plans) if k}
+    """For each alternative that costs less than the plan's stage reached: that the plan is not the least there is.
+
+    Only where that is sought first: an alternative need not keep to what an objective before it reached.
+    """
+    instance, first = found.solution.instance, found.solution.stages[0]
+    if first.name != instance.aim:
+        return []
+    less = {k: first.value - float(costs(instance, hub).sum()) for k, hub in enumerate(plans) if k}
     return [
-        f"alternative {k} has £{1e6 * gain:,.0f} less {instance.aim_words} than the search reached before it: the plan "
-        "is not the least there is; allow a longer solver.time_limit, or give that plan as grouping.table"
+        f"alternative {k} has £{1e6 * gain:,.0f} less {instance.aim_words} than the plan's first stage reached: the "
+        "plan is not the least there is; allow a longer solver.time_limit, or give that plan as grouping.table"
         for k, gain in less.items()
         if gain > CHEAPER
     ]
